@@ -1,0 +1,48 @@
+// Binary cross-entropy on logits, mean over the batch; p = 1 / (1 + exp(-x)), t the target, w = positiveWeight.
+// loss      = mean of -(w t log p + (1 - t) log(1 - p)), computed as (1 - t) x + (1 + (w - 1) t) softplus(-x)
+// gradient: dx = ((1 - t) p - w t (1 - p)) / count
+// One thread for the loss (a batch is small), one per logit for the gradient. Traffic: a few words.
+const LANES: u32 = 64u;
+
+struct Parameters {
+  count: u32,
+  xOffset: u32,   // of the logits, in elements like all offsets
+  targetOffset: u32,
+  resultOffset: u32,
+  positiveWeight: f32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> targets: array<f32>;
+@group(0) @binding(3) var<storage, read_write> result: array<f32>;
+
+// log(1 + exp(x)) without overflow; the series keeps the digits where exp is tiny.
+fn softplus(x: f32) -> f32 {
+  let e = exp(-abs(x));
+  let small = e - e * e * 0.5 + e * e * e / 3;
+  return max(x, 0) + select(log(1 + e), small, e < 0.001);
+}
+
+@compute @workgroup_size(1)
+fn loss() {
+  var sum = 0f;
+  for (var i = 0u; i < parameters.count; i++) {
+    let logit = x[parameters.xOffset + i];
+    let t = targets[parameters.targetOffset + i];
+    sum += (1 - t) * logit + (1 + (parameters.positiveWeight - 1) * t) * softplus(-logit);
+  }
+  result[parameters.resultOffset] = sum / f32(parameters.count);
+}
+
+@compute @workgroup_size(LANES)
+fn gradient(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= parameters.count) {
+    return;
+  }
+  let logit = x[parameters.xOffset + id.x];
+  let t = targets[parameters.targetOffset + id.x];
+  let p = 1 / (1 + exp(-logit));
+  let q = 1 / (1 + exp(logit)); // 1 - p, without cancellation
+  result[parameters.resultOffset + id.x] = ((1 - t) * p - parameters.positiveWeight * t * q) / f32(parameters.count);
+}

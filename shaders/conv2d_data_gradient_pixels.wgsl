@@ -1,0 +1,94 @@
+// Gradient of a 2-D convolution's input, NHWC, groups = 1, for software adapters.
+// dx[n, iy, ix, ci] (+)= sum over ky, kx, co of dy[n, (iy + p - ky) / s, (ix + p - kx) / s, co] * w[ky, kx, ci, co],
+// over the taps where both divisions leave no rest.
+// Lane: PIXELS consecutive input pixels x 4*BLOCKS input channels, in registers; 4*BLOCKS divides cin; weights are indexed by workgroup and
+// loop counters alone. Traffic: dy is read cin / (4*BLOCKS) times, w once for every LANES*PIXELS pixels, dx once.
+alias T = vec4f;
+const LANES: u32 = 8u;
+const PIXELS: u32 = 4u;
+const BLOCKS: u32 = 8u;
+
+struct Parameters {
+  pixels: u32,       // images * height * width
+  height: u32,
+  width: u32,
+  inChannels: u32,   // in vec4f
+  outHeight: u32,
+  outWidth: u32,
+  outChannels: u32,  // in vec4f
+  kernelHeight: u32,
+  kernelWidth: u32,
+  strideY: u32,
+  strideX: u32,
+  padY: u32,
+  padX: u32,
+  dyOffset: u32,     // in vec4f, like all offsets and strides
+  dyStride: u32,
+  wOffset: u32,
+  dxOffset: u32,
+  dxStride: u32,
+  accumulate: u32,   // 1: add to dx
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+
+@compute @workgroup_size(LANES)
+fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+                 @builtin(local_invocation_id) local: vec3u) {
+  let ci = group.x * BLOCKS;
+  let first = ((group.y + group.z * groups.y) * LANES + local.x) * PIXELS;
+  var sum: array<array<vec4f, BLOCKS>, PIXELS>;
+  var place: array<vec3u, PIXELS>; // image, row and column in the input, plus padding
+  for (var i = 0u; i < PIXELS; i++) {
+    let pixel = min(first + i, parameters.pixels - 1u);
+    let row = pixel / parameters.width;
+    place[i] = vec3u(row / parameters.height, row % parameters.height + parameters.padY,
+                     pixel % parameters.width + parameters.padX);
+  }
+  for (var ky = 0u; ky < parameters.kernelHeight; ky++) {
+    for (var kx = 0u; kx < parameters.kernelWidth; kx++) {
+      var address: array<u32, PIXELS>;
+      var inside: array<bool, PIXELS>;
+      for (var i = 0u; i < PIXELS; i++) {
+        let ty = place[i].y - ky; // wraps to a huge number above the output
+        let tx = place[i].z - kx;
+        let oy = ty / parameters.strideY;
+        let ox = tx / parameters.strideX;
+        inside[i] = oy * parameters.strideY == ty && ox * parameters.strideX == tx
+          && oy < parameters.outHeight && ox < parameters.outWidth;
+        let at = (place[i].x * parameters.outHeight + oy) * parameters.outWidth + ox;
+        address[i] = parameters.dyOffset + select(0u, at * parameters.dyStride, inside[i]);
+      }
+      let tap = (ky * parameters.kernelWidth + kx) * parameters.inChannels;
+      for (var co = 0u; co < parameters.outChannels; co++) {
+        var values: array<vec4f, PIXELS>;
+        for (var i = 0u; i < PIXELS; i++) {
+          values[i] = select(vec4f(0), dy[address[i] + co], inside[i]);
+        }
+        for (var j = 0u; j < BLOCKS; j++) {
+          let row = parameters.wOffset + (tap + ci + j) * 4u * parameters.outChannels + co;
+          let m = mat4x4f(w[row], w[row + parameters.outChannels], w[row + 2u * parameters.outChannels],
+                          w[row + 3u * parameters.outChannels]);
+          for (var i = 0u; i < PIXELS; i++) {
+            sum[i][j] += values[i] * m;
+          }
+        }
+      }
+    }
+  }
+  for (var i = 0u; i < PIXELS; i++) {
+    if (first + i < parameters.pixels) {
+      for (var j = 0u; j < BLOCKS; j++) {
+        let at = parameters.dxOffset + (first + i) * parameters.dxStride + ci + j;
+        if (parameters.accumulate == 1u) {
+          dx[at] += sum[i][j];
+        } else {
+          dx[at] = sum[i][j];
+        }
+      }
+    }
+  }
+}

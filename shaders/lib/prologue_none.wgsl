@@ -1,0 +1,4 @@
+// The input is used as it is.
+fn prologue(value: T, channel: u32) -> T {
+  return value;
+}

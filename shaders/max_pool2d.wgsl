@@ -1,0 +1,98 @@
+// 2-D max pooling, NHWC, padding never wins. forward: y[n, oy, ox, c] = max over the window, and indices: the tap
+// ky * kernelWidth + kx of the first maximum in reading order, as PyTorch's.
+// data_gradient: dx[n, iy, ix, c] = sum of dy over the windows whose tap is this pixel.
+// Lanes are channels (lib/rows.wgsl), rows are the pixels of the result. Traffic: x kernel^2 / stride^2 times (cached),
+// y and indices once; the gradient reads dy and indices as often.
+alias T = f32;
+alias I = u32;
+
+struct Parameters {
+  channels: u32,   // in T, like all offsets and strides
+  rows: u32,
+  chunkRows: u32,
+  height: u32,
+  width: u32,
+  outHeight: u32,
+  outWidth: u32,
+  kernelHeight: u32,
+  kernelWidth: u32,
+  strideY: u32,
+  strideX: u32,
+  padY: u32,
+  padX: u32,
+  xOffset: u32,    // of x or dx
+  xStride: u32,
+  yOffset: u32,    // of y or dy
+  yStride: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> x: array<T>;
+@group(0) @binding(2) var<storage, read_write> y: array<T>;
+@group(0) @binding(3) var<storage, read_write> indices: array<I>; // contiguous
+@group(0) @binding(4) var<storage, read> dy: array<T>;
+@group(0) @binding(5) var<storage, read> taps: array<I>;          // the indices, read
+@group(0) @binding(6) var<storage, read_write> dx: array<T>;
+
+@compute @workgroup_size(LANES, ROWS)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+           @builtin(local_invocation_id) local: vec3u) {
+  let channel = lane_channel(group, local);
+  let chunk = lane_chunk(group, groups, local);
+  if (channel >= parameters.channels) {
+    return;
+  }
+  for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
+    let ox = row % parameters.outWidth;
+    let oy = row / parameters.outWidth % parameters.outHeight;
+    let image = row / parameters.outWidth / parameters.outHeight;
+    var best = T(-3.4028234663852886e38);
+    var tap = I(0);
+    for (var ky = 0u; ky < parameters.kernelHeight; ky++) {
+      for (var kx = 0u; kx < parameters.kernelWidth; kx++) {
+        let iy = oy * parameters.strideY + ky - parameters.padY; // wraps to a huge number above the image
+        let ix = ox * parameters.strideX + kx - parameters.padX;
+        if (iy < parameters.height && ix < parameters.width) {
+          let pixel = (image * parameters.height + iy) * parameters.width + ix;
+          let value = x[parameters.xOffset + pixel * parameters.xStride + channel];
+          tap = select(tap, I(ky * parameters.kernelWidth + kx), value > best);
+          best = max(best, value);
+        }
+      }
+    }
+    y[parameters.yOffset + row * parameters.yStride + channel] = best;
+    indices[row * parameters.channels + channel] = tap;
+  }
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+                 @builtin(local_invocation_id) local: vec3u) {
+  let channel = lane_channel(group, local);
+  let chunk = lane_chunk(group, groups, local);
+  if (channel >= parameters.channels) {
+    return;
+  }
+  for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
+    let ix = row % parameters.width;
+    let iy = row / parameters.width % parameters.height;
+    let image = row / parameters.width / parameters.height;
+    var sum = T(0);
+    for (var ky = 0u; ky < parameters.kernelHeight; ky++) {
+      for (var kx = 0u; kx < parameters.kernelWidth; kx++) {
+        let ty = iy + parameters.padY - ky;
+        let tx = ix + parameters.padX - kx;
+        let oy = ty / parameters.strideY;
+        let ox = tx / parameters.strideX;
+        if (oy * parameters.strideY == ty && ox * parameters.strideX == tx
+            && oy < parameters.outHeight && ox < parameters.outWidth) {
+          let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
+          let gradient = dy[parameters.yOffset + pixel * parameters.yStride + channel];
+          let here = taps[pixel * parameters.channels + channel] == I(ky * parameters.kernelWidth + kx);
+          sum += select(T(0), gradient, here);
+        }
+      }
+    }
+    dx[parameters.xOffset + row * parameters.xStride + channel] = sum;
+  }
+}

@@ -1,0 +1,28 @@
+/** A mistake of the caller or of the data: shown as one clear line, without a stack. */
+export class UserError extends Error {
+  override name = 'UserError';
+}
+
+/** Wrong usage of a command: unknown flag, missing argument, value out of range. Exit code 2. */
+export class UsageError extends UserError {
+  override name = 'UsageError';
+}
+
+/** Operands that do not fit each other; the message names the op and every shape. */
+export class ShapeError extends UserError {
+  override name = 'ShapeError';
+}
+
+/** A fault of this library, never of the caller: its message begins with `internal:`. */
+export class InternalError extends Error {
+  override name = 'InternalError';
+  constructor(message: string) {
+    super(`internal: ${message}`);
+  }
+}
+
+/** Returns `value`, or throws an InternalError that names `what` where it is undefined or null. */
+export function required<T>(value: T | undefined | null, what: string): T {
+  if (value === undefined || value === null) throw new InternalError(`${what} is missing`);
+  return value;
+}

@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { InternalError, UsageError, UserError } from '../base/errors.ts';
+import type { CommandModule, Context } from './command.ts';
+import { commands } from './commands.ts';
+import { type CommandName, type OptionEntry, type Options, optionTables, type Table } from './options.ts';
+import { createProgress, type ProgressStream } from './progress.ts';
+import { catchInterruption } from './signals.ts';
+
+export interface Streams {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: ProgressStream;
+}
+
+/** Runs a command line (without `node` and the script). Returns the exit code: 0 done, 1 failed, 2 wrong usage. */
+export async function runCommandLine(words: readonly string[], streams: Streams): Promise<number> {
+  const program = new Command('murad')
+    .description('Trains and runs the networks of the MuRAD paper on bone X-rays, on any GPU, through WebGPU.')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .configureOutput({
+      writeOut: (text) => streams.stdout.write(text),
+      writeErr: (text) => streams.stderr.write(text),
+      // A fault is told once, by `tell`.
+      outputError: () => {},
+    })
+    .exitOverride();
+  for (const name of Object.keys(commands) as CommandName[]) defineCommand(program, name, streams);
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const speaker = words[0] !== undefined && words[0] in commands ? `murad ${words[0]}` : 'murad';
+    return tell(error, speaker, words.includes('--verbose'), streams);
+  }
+}
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}
+
+function defineCommand<N extends CommandName>(program: Command, name: N, streams: Streams): void {
+  const table: Table = optionTables[name];
+  const command = program.command(name).description(commands[name].summary);
+  const positionals: string[] = [];
+  for (const [key, entry] of Object.entries(table)) {
+    if (entry.kind === 'argument' || entry.kind === 'list') {
+      command.argument(entry.kind === 'list' ? `<${entry.argument}...>` : `<${entry.argument}>`, entry.help);
+      positionals.push(key);
+    } else {
+      for (const option of commanderOptions(key, entry)) command.addOption(option);
+    }
+  }
+  command.action(async () => {
+    const given = command.processedArgs.map((value, at) => [positionals[at], value]);
+    // Commander leaves out a flag that is not given.
+    const off = Object.keys(table).flatMap((key) => (table[key]?.kind === 'flag' ? [[key, false]] : []));
+    const options = { ...Object.fromEntries(off), ...command.opts(), ...Object.fromEntries(given) } as Options<N>;
+    await perform(await commands[name].load(), options, streams);
+  });
+}
+
+/** The table's `imageSize` as commander's `--image-size <PX>`. */
+function commanderOptions(key: string, entry: OptionEntry): Option[] {
+  const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  if (entry.kind === 'flag') return [new Option(`--${name}`, entry.help)];
+  if (entry.kind === 'switch') {
+    return [new Option(`--${name}`, entry.help).default(true), new Option(`--no-${name}`, `do not ${entry.help}`)];
+  }
+  const { argument, help, parser, fallback, mandatory } = entry;
+  const option = new Option(`--${name} <${argument}>`, help)
+    .makeOptionMandatory(mandatory)
+    .argParser((text: string) => {
+      const value = parser.parse(text);
+      if (value === undefined) throw new UsageError(`--${name} expects ${parser.expects}, got "${text}"`);
+      return value;
+    });
+  return [mandatory || fallback === undefined ? option : option.default(fallback)];
+}
+
+async function perform<N extends CommandName>(module: CommandModule<N>, options: Options<N>, streams: Streams) {
+  const { stdout, stderr } = streams;
+  let caught: ReturnType<typeof catchInterruption> | undefined;
+  const note = (line: string) => void stderr.write(stderr.isTTY ? `\r\x1b[K${line}\n` : `${line}\n`);
+  const context: Context = {
+    note,
+    progress: (label, unit) => createProgress(label, unit, stderr, () => performance.now() / 1000),
+    interruption: () => {
+      caught ??= catchInterruption(note);
+      return caught.signal;
+    },
+  };
+  try {
+    const { json, text } = await module.run(options, context);
+    stdout.write(options.json ? `${JSON.stringify(json)}\n` : text && `${text.trimEnd()}\n`);
+  } finally {
+    caught?.release();
+  }
+}
+
+/** Writes what went wrong as one line, with the stack where it was asked for. Returns the exit code. */
+function tell(error: unknown, speaker: string, verbose: boolean, { stderr }: Streams): 1 | 2 {
+  if (error instanceof CommanderError) {
+    // Without a command commander has shown the help.
+    if (error.code !== 'commander.help') {
+      const line = error.message
+        .replace(/^error: /, '')
+        .replace(/\n/g, ' ')
+        .replace(/\.$/, '');
+      stderr.write(`${speaker}: ${line}; see ${speaker} --help\n`);
+    }
+    return 2;
+  }
+  stderr.write(`${speaker}: ${fault(error)}\n`);
+  if (verbose && error instanceof Error) stderr.write(`${error.stack}\n`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+function fault(error: unknown): string {
+  if (error instanceof UserError) return error.message;
+  const message = error instanceof InternalError ? error.message : `internal: ${error}`;
+  return `${message} (a bug in murad: please report it with what --verbose shows)`;
+}
+
+/** Tells of a fault that no command caught. */
+export function tellUncaught(error: unknown, streams: Streams): void {
+  tell(error, 'murad', true, streams);
+}

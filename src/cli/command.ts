@@ -1,0 +1,33 @@
+import type { CommandName, Options } from './options.ts';
+
+/** What a command gives: main prints one of the two. */
+export interface Output {
+  readonly json: object;
+  readonly text: string;
+}
+
+/** A bar on a terminal, a line now and then elsewhere. */
+export interface Progress {
+  /** `total` may change, e.g. when it was not known at first. */
+  update(done: number, total: number): void;
+  /** Ends the bar; what was drawn stays. */
+  end(): void;
+}
+
+/** What a command may use of its surroundings. */
+export interface Context {
+  /** Writes a line to stderr. */
+  note(line: string): void;
+  /** Shows progress on stderr; `unit` is a plural such as `images`. */
+  progress(label: string, unit: string): Progress;
+  /**
+   * From the call on, SIGINT and SIGTERM abort the returned signal, so that the command can save and throw the signal's
+   * reason; a second one ends the process at once.
+   */
+  interruption(): AbortSignal;
+}
+
+/** The module of a command, src/cli/NAME.ts. */
+export interface CommandModule<N extends CommandName> {
+  run(options: Options<N>, context: Context): Promise<Output>;
+}

@@ -1,0 +1,22 @@
+import type { CommandModule } from './command.ts';
+import type { CommandName } from './options.ts';
+
+interface Command<N extends CommandName> {
+  readonly summary: string;
+  /** Loads the command's module: no command waits for another's imports. */
+  load(): Promise<CommandModule<N>>;
+}
+
+export const commands: { readonly [N in CommandName]: Command<N> } = {
+  train: { summary: 'train a network', load: () => import('./train.ts') },
+  evaluate: { summary: "measure a run by the paper's metrics", load: () => import('./evaluate.ts') },
+  predict: { summary: 'probability of abnormality for images', load: () => import('./predict.ts') },
+  dataset: { summary: 'what a data set holds, and what is wrong with its files', load: () => import('./dataset.ts') },
+  phantom: { summary: "write a synthetic data set in MURA's layout", load: () => import('./phantom.ts') },
+  models: { summary: 'the networks, their parameters, arithmetic and memory', load: () => import('./models.ts') },
+  doctor: { summary: 'the GPU adapter, its driver, features and limits', load: () => import('./doctor.ts') },
+  start: {
+    summary: 'make the phantom set, train, evaluate and explain: a first look',
+    load: () => import('./start.ts'),
+  },
+};

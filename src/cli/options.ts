@@ -1,0 +1,165 @@
+import { angle, choice, either, learningRate, type Parser, path, positiveWhole, seed, text } from './parsers.ts';
+
+/** An option that takes a value, as `--image-size <PX>`. */
+interface ValueOption<T> {
+  readonly kind: 'value';
+  readonly argument: string;
+  readonly help: string;
+  readonly parser: Parser<T & {}>;
+  readonly fallback: T;
+  readonly mandatory: boolean;
+}
+
+/** False unless given. */
+interface FlagOption {
+  readonly kind: 'flag';
+  readonly help: string;
+}
+
+/** True unless its `--no-` form is given. */
+interface SwitchOption {
+  readonly kind: 'switch';
+  readonly help: string;
+}
+
+/** What stands without a flag, as RUN. */
+interface Argument {
+  readonly kind: 'argument';
+  readonly argument: string;
+  readonly help: string;
+}
+
+/** One or more words that stand without a flag, as IMAGE... */
+interface ListArgument {
+  readonly kind: 'list';
+  readonly argument: string;
+  readonly help: string;
+}
+
+export type OptionEntry = ValueOption<unknown> | FlagOption | SwitchOption;
+export type Entry = OptionEntry | Argument | ListArgument;
+
+/** Options by the names that the command's code uses: `imageSize` is `--image-size`. */
+export type Table = Readonly<Record<string, Entry>>;
+
+type ValueOf<E> =
+  E extends ValueOption<infer T>
+    ? T
+    : E extends { kind: 'list' }
+      ? string[]
+      : E extends { kind: 'argument' }
+        ? string
+        : boolean;
+
+export type Parsed<T extends Table> = { readonly [K in keyof T]: ValueOf<T[K]> };
+
+function value<T>(argument: string, parser: Parser<T & {}>, help: string, fallback: T): ValueOption<T> {
+  return { kind: 'value', argument, help, parser, fallback, mandatory: false };
+}
+
+/** A value that may be absent. */
+function optional<T extends {}>(argument: string, parser: Parser<T>, help: string): ValueOption<T | undefined> {
+  return { kind: 'value', argument, help, parser, fallback: undefined, mandatory: false };
+}
+
+function mandatory(argument: string, help: string): ValueOption<string> {
+  return { kind: 'value', argument, help, parser: path, fallback: '', mandatory: true };
+}
+
+const flag = (help: string) => ({ kind: 'flag', help }) as const;
+const onUnlessDenied = (help: string) => ({ kind: 'switch', help }) as const;
+const argument = (name: string, help: string) => ({ kind: 'argument', argument: name, help }) as const;
+const list = (name: string, help: string) => ({ kind: 'list', argument: name, help }) as const;
+
+const common = {
+  json: flag('print one JSON object on stdout, and nothing else'),
+  verbose: flag('show the stack of an error'),
+};
+
+const onAdapter = {
+  adapter: value('KIND', text, 'auto, hardware, software, embedded, or a part of the name of an adapter', 'auto'),
+  ...common,
+};
+
+const run = argument('RUN', 'a run folder, or a weights file (.safetensors, .pth)');
+
+/** The network of a bare weights file; a run folder knows its own. */
+const bareWeights = {
+  model: optional('NAME', text, "network of a bare weights file; `murad models` lists them (default: the run's)"),
+  imageSize: optional('PX', positiveWhole, "side to which images are resized (default: the run's)"),
+};
+
+const train = {
+  data: optional('DIR', path, "folder in MURA's layout; without it a phantom set is made under data/phantom"),
+  model: value('NAME', text, 'network; `murad models` lists them', 'densenet121'),
+  imageSize: value('PX', positiveWhole, 'side to which images are resized', 320),
+  epochs: value('N', positiveWhole, 'passes over the training images', 100),
+  batchSize: value<number | 'auto'>('N', either(positiveWhole, choice('auto')), 'images a step', 'auto'),
+  lr: value('RATE', learningRate, "Adam's learning rate at the start", 1e-4),
+  pretrained: optional('FILE', path, 'weights to start from (.safetensors, .pth)'),
+  seed: value('N', seed, 'draws the weights, the order of images and the augmentation', 0),
+  out: optional('DIR', path, 'run folder to write (default: a new one under runs/)'),
+  resume: optional('RUN', path, 'run folder to go on with'),
+  augment: onUnlessDenied('flip and rotate the training images at random'),
+  maxRotation: value('DEGREES', angle, 'largest rotation to either side', 30),
+  plateauPatience: value(
+    'N',
+    positiveWhole,
+    'epochs without a better validation loss until the rate falls to a tenth',
+    10,
+  ),
+  best: value('MEASURE', choice('loss', 'kappa'), 'validation measure that chooses best.safetensors', 'loss'),
+  maxSteps: optional('N', positiveWhole, 'stop after so many steps'),
+  limit: optional('N', positiveWhole, 'use only the first N images of each split'),
+  ...onAdapter,
+};
+
+const evaluate = {
+  run,
+  data: mandatory('DIR', "folder in MURA's layout"),
+  split: value('NAME', choice('train', 'valid'), 'split to evaluate', 'valid'),
+  ...bareWeights,
+  ...onAdapter,
+};
+
+const predict = {
+  run,
+  images: list('IMAGE', 'PNG files, folders of them, or globs'),
+  cam: optional('DIR', path, 'write an overlay of the class activation map for each abnormal image'),
+  camAll: flag('with --cam: for every image'),
+  ...bareWeights,
+  ...onAdapter,
+};
+
+const dataset = { directory: argument('DIR', "folder in MURA's layout"), ...common };
+
+const phantom = {
+  directory: argument('DIR', 'folder to write; must not exist or be empty'),
+  studies: value('N', positiveWhole, 'studies in all, training and validation', 1000),
+  size: value('PX', positiveWhole, 'longer side of the images', 320),
+  seed: value('N', seed, 'the same seed gives the same bytes', 0),
+  ...common,
+};
+
+const models = {
+  imageSize: value('PX', positiveWhole, 'image side for the arithmetic and memory', 320),
+  batchSize: value('N', positiveWhole, 'batch size for the memory', 8),
+  ...common,
+};
+
+/** Every command's arguments and options: the command line, its help, its defaults and its types follow from this. */
+export const optionTables = {
+  train,
+  evaluate,
+  predict,
+  dataset,
+  phantom,
+  models,
+  doctor: onAdapter,
+  start: onAdapter,
+} satisfies Record<string, Table>;
+
+export type CommandName = keyof typeof optionTables;
+
+/** The options of a command as parsed. */
+export type Options<N extends CommandName> = Parsed<(typeof optionTables)[N]>;

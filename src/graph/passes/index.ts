@@ -1,0 +1,22 @@
+import type { Graph, Tensor } from '../graph.ts';
+import { fuseAccumulation } from './accumulate.ts';
+import { fusePrologues } from './prologue.ts';
+import { removeUnused } from './remove-unused.ts';
+import { shareMoments } from './share-moments.ts';
+
+/** Rewrites of a graph that keep its results, by name; each can be switched off. */
+export const passes = {
+  'share-moments': shareMoments,
+  'accumulate': fuseAccumulation,
+  'prologue': fusePrologues,
+} as const;
+
+export type PassName = keyof typeof passes;
+
+/** Runs the passes on a whole graph (forward and backward) and drops what nobody reads. `kept`: results. */
+export function optimise(graph: Graph, kept: ReadonlySet<Tensor>, without: readonly PassName[] = []): void {
+  removeUnused(graph, kept);
+  for (const [name, pass] of Object.entries(passes)) {
+    if (!without.includes(name as PassName)) pass(graph, kept);
+  }
+}

@@ -1,0 +1,134 @@
+import { required } from '../base/errors.ts';
+import { channelsOf } from '../base/shape.ts';
+import { copy } from '../kernels/elementwise.ts';
+import { type Graph, type Node, readersOf, type Tensor } from './graph.ts';
+
+interface Alias {
+  readonly of: Tensor;
+  /** In channels. */
+  readonly offset: number;
+}
+
+/** Where a tensor lies: in the memory of `root`, from a channel offset on. */
+export interface Place {
+  readonly root: Tensor;
+  readonly offset: number;
+}
+
+/**
+ * Decides which tensors share memory: parts of a concatenation are written side by side in the first place, slices are
+ * views, and sums of gradients grow in place. Where that would overwrite something that is still read, or make one
+ * dispatch read and write the same memory, a copy is inserted instead (the graph's nodes change).
+ */
+export class Placement {
+  readonly #graph: Graph;
+  readonly #kept: ReadonlySet<Tensor>;
+  readonly #aliases = new Map<Tensor, Alias>();
+  #readers: Map<Tensor, Node[]>;
+
+  constructor(graph: Graph, kept: ReadonlySet<Tensor>) {
+    this.#graph = graph;
+    this.#kept = kept;
+    this.#readers = readersOf(graph.nodes);
+    this.#placeParts();
+    this.#readers = readersOf(graph.nodes);
+    this.#placeViewsAndSums();
+  }
+
+  of(tensor: Tensor): Place {
+    let root = tensor;
+    let offset = 0;
+    for (let alias = this.#aliases.get(root); alias; alias = this.#aliases.get(root)) {
+      root = alias.of;
+      offset += alias.offset;
+    }
+    return { root, offset };
+  }
+
+  #placeParts(): void {
+    const order: Node[] = [];
+    for (const node of [...this.#graph.nodes].reverse()) {
+      order.push(node);
+      if (!node.op.joins) continue;
+      const whole = required(node.outputs[0], 'concat: y');
+      let offset = 0;
+      node.inputs.forEach((part, slot) => {
+        if (!part) return;
+        const channels = channelsOf(part.shape);
+        if (this.#canJoin(part, whole, offset) && node.inputs.indexOf(part) === slot) {
+          this.#aliases.set(part, { of: whole, offset });
+        } else {
+          const copied = this.#copyOf(part, node.scope);
+          this.#aliases.set(required(copied.outputs[0], 'copy: y'), { of: whole, offset });
+          node.inputs[slot] = copied.outputs[0];
+          order.push(copied);
+        }
+        offset += channels;
+      });
+    }
+    this.#graph.nodes = order.reverse();
+  }
+
+  #canJoin(part: Tensor, whole: Tensor, offset: number): boolean {
+    const producer = part.producer;
+    if (part.role !== 'intermediate' || !producer || this.#aliases.has(part)) return false;
+    if (producer.outputs[0] !== part || !(producer.op.stridedOutput || producer.op.joins)) return false;
+    if (channelsOf(part.shape) % 4 === 0 && (offset % 4 !== 0 || channelsOf(whole.shape) % 4 !== 0)) return false;
+    const { root } = this.of(whole);
+    const sharesRoot = (tensor: Tensor | undefined) => tensor !== undefined && this.of(tensor).root === root;
+    const writesBeside = producer.op.stridedOutput === true && producer.inputs.some(sharesRoot);
+    const readBeside = (this.#readers.get(part) ?? []).some(
+      (reader) => !reader.op.joins && !reader.op.view && reader.outputs.some(sharesRoot),
+    );
+    return !writesBeside && !readBeside;
+  }
+
+  #placeViewsAndSums(): void {
+    const position = new Map(this.#graph.nodes.map((node, index) => [node, index]));
+    const order: Node[] = [];
+    this.#graph.nodes.forEach((node, index) => {
+      const [result] = node.outputs;
+      const slot = node.op.accumulates;
+      const into = slot === undefined ? undefined : node.inputs[slot];
+      if (node.op.view && result) {
+        const source = required(node.inputs[0], `${node.op.name}: x`);
+        this.#aliases.set(result, { of: source, offset: node.op.view(node.attributes) });
+      } else if (into && result && slot !== undefined) {
+        const placed = this.#aliases.get(result);
+        if (placed || this.#readLater(into, index, position)) {
+          const copied = this.#copyOf(into, node.scope);
+          const target = required(copied.outputs[0], 'copy: y');
+          if (placed) this.#aliases.set(target, placed);
+          node.inputs[slot] = target;
+          order.push(copied);
+        }
+        this.#aliases.set(result, { of: node.inputs[slot] as Tensor, offset: 0 });
+      }
+      order.push(node);
+    });
+    this.#graph.nodes = order;
+  }
+
+  /** Whether a value that shares memory with `tensor` is still read after the node at `index`. */
+  #readLater(tensor: Tensor, index: number, position: ReadonlyMap<Node, number>): boolean {
+    const place = this.of(tensor);
+    if (place.root.role !== 'intermediate') return true;
+    const end = place.offset + channelsOf(tensor.shape);
+    for (const [other, readers] of [...this.#readers, ...[...this.#kept].map((kept) => [kept, []] as const)]) {
+      const there = this.of(other);
+      if (there.root !== place.root || there.offset >= end || there.offset + channelsOf(other.shape) <= place.offset) {
+        continue;
+      }
+      if (other.producer && (position.get(other.producer) ?? 0) >= index) continue;
+      if (this.#kept.has(other) || readers.some((reader) => (position.get(reader) ?? 0) > index)) return true;
+    }
+    return false;
+  }
+
+  #copyOf(tensor: Tensor, scope: string): Node {
+    this.#graph.scope = scope;
+    const node = this.#graph.createNode(copy, [tensor], {});
+    this.#graph.scope = '';
+    return node;
+  }
+}

@@ -1,0 +1,117 @@
+import { InternalError, required } from '../base/errors.ts';
+import { channelsOf, elementCount, type TensorType } from '../base/shape.ts';
+import type { AdapterTraits } from '../base/traits.ts';
+import type { Cost, Launch, Operand, Variant } from '../kernels/definition.ts';
+import type { Graph, Node, Tensor } from './graph.ts';
+import { type Slot, type Storage, shareSlots } from './memory.ts';
+import { Placement } from './placement.ts';
+
+/** Memory outside of the plan's own: a place in a buffer of a store, or of an input. */
+export interface External {
+  readonly storage: object;
+  /** In elements. */
+  readonly offset: number;
+}
+
+export interface PlanOptions {
+  /** Tensors whose values are read after a run: nothing overwrites them. */
+  readonly kept: ReadonlySet<Tensor>;
+  /** Where inputs, state and pinned results lie. */
+  readonly external: ReadonlyMap<Tensor, External>;
+  /** Chooses a variant by its name, for tests; undefined: the first that fits. */
+  readonly variant?: (node: Node) => string | undefined;
+}
+
+/** One dispatch with the node it belongs to. */
+export interface PlannedLaunch {
+  readonly node: Node;
+  readonly launch: Launch;
+  /** The node's cost, carried by its first launch. */
+  readonly cost: Cost;
+}
+
+/** What a graph becomes: launches in order, and the buffers they need. */
+export interface Plan {
+  readonly launches: readonly PlannedLaunch[];
+  readonly slots: readonly Slot[];
+  readonly operands: ReadonlyMap<Tensor, Operand>;
+}
+
+const bytesOf = (type: TensorType): number => 4 * elementCount(type.shape);
+
+/** Chooses variants, places every tensor and lowers the graph's nodes to launches. */
+export function planGraph(graph: Graph, traits: AdapterTraits, options: PlanOptions): Plan {
+  const pinned = new Set([...options.external.keys()]);
+  const placement = new Placement(graph, new Set([...options.kept, ...pinned]));
+  const storages = new Map<Tensor, Storage>();
+  const operands = new Map<Tensor, Operand>();
+
+  const touch = (tensor: Tensor, index: number): void => {
+    const { root } = placement.of(tensor);
+    if (options.external.has(root)) return;
+    const storage = storages.get(root);
+    if (!storage) storages.set(root, { label: root.name, bytes: bytesOf(root), first: index, last: index });
+    else storage.last = Math.max(storage.last, index);
+  };
+  graph.nodes.forEach((node, index) => {
+    for (const tensor of [...node.inputs, ...node.outputs]) if (tensor) touch(tensor, index);
+  });
+  for (const tensor of options.kept) touch(tensor, graph.nodes.length);
+
+  const operandOf = (tensor: Tensor): Operand => {
+    let operand = operands.get(tensor);
+    if (!operand) {
+      operand = createOperand(tensor, placement, storages, options.external);
+      operands.set(tensor, operand);
+    }
+    return operand;
+  };
+  const scratch: Storage[] = [];
+  const launches = graph.nodes.flatMap((node, index) => {
+    if (node.op.joins || node.op.view) return [];
+    return lower(node, traits, operandOf, options.variant?.(node), (type) => {
+      const storage = { label: `${node.scope}/${node.op.name}: scratch`, bytes: bytesOf(type), first: index, last: index };
+      scratch.push(storage);
+      return { ...type, storage, offset: 0, stride: channelsOf(type.shape) };
+    });
+  });
+  for (const tensor of options.kept) operandOf(tensor);
+  return { launches, slots: shareSlots([...storages.values(), ...scratch], traits.maxBindingBytes), operands };
+}
+
+function createOperand(
+  tensor: Tensor,
+  placement: Placement,
+  storages: ReadonlyMap<Tensor, Storage>,
+  externals: ReadonlyMap<Tensor, External>,
+): Operand {
+  const { root, offset } = placement.of(tensor);
+  const { shape, dtype } = tensor;
+  const external = externals.get(root);
+  const stride = channelsOf(root.shape);
+  if (external) return { shape, dtype, storage: external.storage, offset: external.offset + offset, stride };
+  return { shape, dtype, storage: required(storages.get(root), `memory of ${tensor.name}`), offset, stride };
+}
+
+function lower(
+  node: Node,
+  traits: AdapterTraits,
+  operandOf: (tensor: Tensor) => Operand,
+  wanted: string | undefined,
+  allocate: (type: TensorType) => Operand,
+): PlannedLaunch[] {
+  const { op, attributes } = node;
+  const inputs = node.inputs.map((input) => input && operandOf(input));
+  const outputs = node.outputs.map(operandOf);
+  const signature = { inputs, outputs, attributes, traits };
+  const variant = op.variants.find(
+    (one: Variant<unknown>) => (wanted === undefined || one.name === wanted) && one.fits(signature),
+  );
+  if (!variant) throw new InternalError(`${op.name}: no variant ${wanted ?? ''} fits`);
+  const scratch = (variant.scratch?.(signature) ?? []).map(allocate);
+  const cost = op.cost(signature);
+  const nothing = { flops: 0, bytes: 0 };
+  return variant
+    .launches({ ...signature, scratch })
+    .map((launch, index) => ({ node, launch, cost: index === 0 ? cost : nothing }));
+}

@@ -1,0 +1,7 @@
+export {
+  type BatchNormAttributes,
+  batchNormApply,
+  batchNormDataGradient,
+  batchNormWeightGradient,
+} from './apply.ts';
+export { type BatchNormFoldAttributes, batchNormFold, batchNormMoments } from './statistics.ts';

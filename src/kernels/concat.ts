@@ -1,0 +1,55 @@
+import { ShapeError } from '../base/errors.ts';
+import { channelsOf, formatShape, sameShape } from '../base/shape.ts';
+import { f32, type OpDefinition } from './definition.ts';
+
+/**
+ * Concatenation along channels: any number of [N,H,W,Ci] -> [N,H,W,sum of Ci]. The planner makes its inputs be written
+ * side by side in the first place; it costs nothing where that is possible and one copy of an input where it is not.
+ */
+export const concat: OpDefinition<Record<never, never>> = {
+  name: 'concat',
+  inputs: ['parts'],
+  outputs: ['y'],
+  joins: true,
+  shape(inputs) {
+    const shapes = inputs.map((input) => input?.shape ?? []);
+    const rows = shapes[0]?.slice(0, -1) ?? [];
+    if (shapes.length === 0 || shapes.some((shape) => !sameShape(shape.slice(0, -1), rows))) {
+      throw new ShapeError(`concat: parts differ in more than channels (${shapes.map(formatShape).join(', ')})`);
+    }
+    return [f32(...rows, shapes.reduce((sum, shape) => sum + channelsOf(shape), 0))];
+  },
+  cost: () => ({ flops: 0, bytes: 0 }),
+  variants: [],
+  backward({ inputs, gradients: [dy], needs, emit }) {
+    let start = 0;
+    return inputs.map((input, index) => {
+      const channels = channelsOf(input?.shape ?? []);
+      start += channels;
+      return dy && needs[index] ? emit(narrow, [dy], { start: start - channels, channels })[0] : undefined;
+    });
+  },
+};
+
+export interface NarrowAttributes {
+  /** First channel of the slice. */
+  readonly start: number;
+  readonly channels: number;
+}
+
+/** A slice of channels: x [N,H,W,C] -> a view [N,H,W,channels] of x's memory. */
+export const narrow: OpDefinition<NarrowAttributes> = {
+  name: 'narrow',
+  inputs: ['x'],
+  outputs: ['y'],
+  shape([x], { start, channels }) {
+    const shape = x?.shape ?? [];
+    if (start < 0 || channels < 1 || start + channels > channelsOf(shape)) {
+      throw new ShapeError(`narrow: channels ${start} to ${start + channels} are not all in x ${formatShape(shape)}`);
+    }
+    return [f32(...shape.slice(0, -1), channels)];
+  },
+  cost: () => ({ flops: 0, bytes: 0 }),
+  variants: [],
+  view: ({ start }) => start,
+};

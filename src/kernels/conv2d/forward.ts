@@ -1,0 +1,127 @@
+import { elementCount } from '../../base/shape.ts';
+import { required } from '../../base/errors.ts';
+import { activationRange } from '../activation.ts';
+import type { LaunchContext, OpDefinition, Variant } from '../definition.ts';
+import { f32 } from '../definition.ts';
+import { bytesOf, LANES, placement, spread } from '../launch.ts';
+import { sumOverRows } from '../sum-over-rows.ts';
+import { conv2dDataGradient } from './data-gradient.ts';
+import { directLaunch } from './direct.ts';
+import {
+  type Conv2dAttributes,
+  geometryOf,
+  isVectorised,
+  multiplyAccumulates,
+  pixelGroups,
+  prologueOf,
+  registerBlocks,
+  vectorUniforms,
+} from './geometry.ts';
+import { conv2dWeightGradient } from './weight-gradient.ts';
+
+function operandsOf({ inputs, outputs, attributes }: LaunchContext<Conv2dAttributes>) {
+  const x = required(inputs[0], 'conv2d: x');
+  const w = required(inputs[1], 'conv2d: weight');
+  const [, , bias, affine] = inputs;
+  const y = required(outputs[0], 'conv2d: y');
+  const prologue = prologueOf(affine);
+  return {
+    x,
+    w,
+    y,
+    bias,
+    geometry: geometryOf('conv2d', x.shape, w.shape, attributes),
+    libraries: [prologue.library, bias ? 'lib/bias_vector.wgsl' : 'lib/bias_none.wgsl'],
+    extra: { ...prologue.bindings, ...(bias ? { bias } : {}) },
+  };
+}
+
+const pixels: Variant<Conv2dAttributes> = {
+  name: 'pixels',
+  fits: ({ inputs: [x, w], attributes }) => !!x && !!w && isVectorised(x, w, attributes),
+  launches(context) {
+    const { x, w, y, bias, geometry, libraries, extra } = operandsOf(context);
+    const { attributes } = context;
+    const blocks = registerBlocks(geometry.outChannels);
+    const lanes = context.traits.kind === 'hardware' ? 64 : LANES;
+    const count = geometry.images * geometry.outHeight * geometry.outWidth;
+    return [
+      {
+        shader: 'conv2d_pixels.wgsl',
+        entry: 'forward',
+        libraries,
+        constants: { BLOCKS: blocks, LANES: lanes },
+        bindings: { x, w, y, ...extra },
+        uniforms: {
+          pixels: count,
+          ...vectorUniforms(geometry, attributes),
+          ...placement('x', x, 4),
+          wOffset: w.offset / 4,
+          biasOffset: (bias?.offset ?? 0) / 4,
+          ...placement('y', y, 4),
+          ...activationRange(attributes.prologue ?? 'none'),
+        },
+        workgroups: [geometry.outChannels / 4 / blocks, ...spread(pixelGroups(count, lanes))],
+      },
+    ];
+  },
+};
+
+const direct: Variant<Conv2dAttributes> = {
+  name: 'direct',
+  fits: () => true,
+  launches(context) {
+    const { x, w, y, bias, geometry, libraries, extra } = operandsOf(context);
+    return [
+      directLaunch({
+        entry: 'forward',
+        results: elementCount(y.shape),
+        geometry,
+        attributes: context.attributes,
+        libraries,
+        bindings: { x, w, result: y, ...extra },
+        x,
+        w,
+        y,
+        bias,
+      }),
+    ];
+  },
+};
+
+/**
+ * 2-D convolution (cross-correlation, as PyTorch's conv2d): x [N,H,W,C], weight [KH,KW,C/groups,O], bias [O] ->
+ * [N,OH,OW,O]. With `affine` [4,C] the input is normalised and activated while it is loaded.
+ */
+export const conv2d: OpDefinition<Conv2dAttributes> = {
+  name: 'conv2d',
+  inputs: ['x', 'weight', 'bias?', 'affine?'],
+  outputs: ['y'],
+  stridedOutput: true,
+  prologue: { x: 0, affine: 3 },
+  shape([x, weight], attributes) {
+    const { images, outHeight, outWidth, outChannels } = geometryOf(
+      'conv2d',
+      x?.shape ?? [],
+      weight?.shape ?? [],
+      attributes,
+    );
+    return [f32(images, outHeight, outWidth, outChannels)];
+  },
+  cost({ inputs, outputs, attributes }) {
+    const geometry = geometryOf('conv2d', inputs[0]?.shape ?? [], inputs[1]?.shape ?? [], attributes);
+    return { flops: 2 * multiplyAccumulates(geometry, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
+  },
+  variants: [pixels, direct],
+  backward({ inputs: [x, weight, bias, affine], gradients: [dy], attributes, needs, emit }) {
+    if (!x || !weight || !dy || affine) return [];
+    const dx = needs[0]
+      ? emit(conv2dDataGradient, [dy, weight, undefined], { ...attributes, xShape: x.shape })
+      : [undefined];
+    const dweight = needs[1]
+      ? emit(conv2dWeightGradient, [x, dy, undefined], { ...attributes, weightShape: weight.shape })
+      : [undefined];
+    const dbias = bias && needs[2] ? emit(sumOverRows, [dy], {}) : [undefined];
+    return [dx[0], dweight[0], dbias[0]];
+  },
+};

@@ -1,0 +1,4 @@
+export { conv2dDataGradient } from './data-gradient.ts';
+export { conv2d } from './forward.ts';
+export { type Conv2dAttributes, geometryOf, multiplyAccumulates } from './geometry.ts';
+export { conv2dWeightGradient } from './weight-gradient.ts';

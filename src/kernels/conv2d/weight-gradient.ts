@@ -1,0 +1,116 @@
+import { required } from '../../base/errors.ts';
+import { ceilDivide, elementCount, type Shape } from '../../base/shape.ts';
+import type { AdapterTraits } from '../../base/traits.ts';
+import { activationRange } from '../activation.ts';
+import type { LaunchContext, OpDefinition, Variant } from '../definition.ts';
+import { f32 } from '../definition.ts';
+import { bytesOf, LANES, placement } from '../launch.ts';
+import { sumPartials } from '../sum-partials.ts';
+import { directLaunch } from './direct.ts';
+import {
+  type Conv2dAttributes,
+  type Geometry,
+  geometryOf,
+  isVectorised,
+  multiplyAccumulates,
+  prologueOf,
+  registerBlocks,
+  vectorUniforms,
+} from './geometry.ts';
+
+export interface WeightGradientAttributes extends Conv2dAttributes {
+  /** [KH,KW,C/groups,O] of the convolution's weight. */
+  readonly weightShape: Shape;
+}
+
+const geometry = (x: Shape, attributes: WeightGradientAttributes): Geometry =>
+  geometryOf('conv2d_weight_gradient', x, attributes.weightShape, attributes);
+
+/** How the pixels are split over workgroups: enough groups for every core, each with enough pixels to be worth it. */
+function splitOf({ images, outHeight, outWidth, ...sizes }: Geometry, traits: AdapterTraits) {
+  const lanes = traits.kind === 'hardware' ? 64 : LANES;
+  const blocks = registerBlocks(sizes.outChannels);
+  const columns = ceilDivide((sizes.kernelHeight * sizes.kernelWidth * sizes.inChannels) / 4, lanes);
+  const groups = columns * (sizes.outChannels / 4 / blocks);
+  const pixels = images * outHeight * outWidth;
+  const wanted = Math.ceil((traits.kind === 'hardware' ? 512 : 8) / groups);
+  const splitPixels = Math.max(ceilDivide(pixels, wanted), Math.min(pixels, 32));
+  return { lanes, blocks, columns, pixels, splitPixels, splits: ceilDivide(pixels, splitPixels) };
+}
+
+function operandsOf({ inputs, outputs, attributes }: LaunchContext<WeightGradientAttributes>) {
+  const x = required(inputs[0], 'conv2d_weight_gradient: x');
+  const dy = required(inputs[1], 'conv2d_weight_gradient: dy');
+  const dw = required(outputs[0], 'conv2d_weight_gradient: dweight');
+  return { x, dy, dw, prologue: prologueOf(inputs[2]), sizes: geometry(x.shape, attributes) };
+}
+
+const lanes: Variant<WeightGradientAttributes> = {
+  name: 'lanes',
+  fits: ({ inputs: [x], outputs: [dw], attributes }) => !!x && !!dw && isVectorised(x, dw, attributes),
+  scratch({ inputs: [x], attributes, traits }) {
+    const { splits } = splitOf(geometry(x?.shape ?? [], attributes), traits);
+    return splits > 1 ? [f32(splits, ...attributes.weightShape)] : [];
+  },
+  launches(context) {
+    const { x, dy, dw, prologue, sizes } = operandsOf(context);
+    const split = splitOf(sizes, context.traits);
+    const [partials] = context.scratch;
+    const target = partials ?? dw;
+    const launches = [
+      {
+        shader: 'conv2d_weight_gradient_lanes.wgsl',
+        entry: 'weight_gradient',
+        libraries: [prologue.library],
+        constants: { BLOCKS: split.blocks, LANES: split.lanes },
+        bindings: { x, dy, dw: target, ...prologue.bindings },
+        uniforms: {
+          pixels: split.pixels,
+          splitPixels: split.splitPixels,
+          ...vectorUniforms(sizes, context.attributes),
+          ...placement('x', x, 4),
+          ...placement('dy', dy, 4),
+          dwOffset: target.offset / 4,
+          ...activationRange(context.attributes.prologue ?? 'none'),
+        },
+        workgroups: [split.columns, sizes.outChannels / 4 / split.blocks, split.splits] as [number, number, number],
+      },
+    ];
+    return partials ? [...launches, sumPartials(partials, dw, split.splits)] : launches;
+  },
+};
+
+const direct: Variant<WeightGradientAttributes> = {
+  name: 'direct',
+  fits: () => true,
+  launches(context) {
+    const { x, dy, dw, prologue, sizes } = operandsOf(context);
+    return [
+      directLaunch({
+        entry: 'weight_gradient',
+        results: elementCount(dw.shape),
+        geometry: sizes,
+        attributes: context.attributes,
+        libraries: [prologue.library, 'lib/bias_none.wgsl'],
+        bindings: { x, dy, result: dw, ...prologue.bindings },
+        x,
+        w: dw,
+        y: dy,
+      }),
+    ];
+  },
+};
+
+/** Gradient of a convolution's weight: x [N,H,W,C], dy [N,OH,OW,O] -> dweight [KH,KW,C/groups,O]. */
+export const conv2dWeightGradient: OpDefinition<WeightGradientAttributes> = {
+  name: 'conv2d_weight_gradient',
+  inputs: ['x', 'dy', 'affine?'],
+  outputs: ['dweight'],
+  prologue: { x: 0, affine: 2 },
+  shape: (_inputs, { weightShape }) => [f32(...weightShape)],
+  cost({ inputs, outputs, attributes }) {
+    const sizes = geometry(inputs[0]?.shape ?? [], attributes);
+    return { flops: 2 * multiplyAccumulates(sizes, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
+  },
+  variants: [lanes, direct],
+};

@@ -1,0 +1,106 @@
+import type { Shape, TensorType } from '../base/shape.ts';
+import type { AdapterTraits } from '../base/traits.ts';
+
+/**
+ * A tensor as a kernel sees it: rows of `channels` elements, `stride` elements apart, from `offset` elements into a
+ * buffer. A slice of a wider feature map has a stride larger than its channels.
+ */
+export interface Operand extends TensorType {
+  /** The buffer, opaque to kernels. */
+  readonly storage: object;
+  /** In elements; a multiple of 4 where the channels are. */
+  readonly offset: number;
+  /** Elements from one row to the next; a multiple of 4 where the channels are. */
+  readonly stride: number;
+}
+
+/** One dispatch: bindings and uniforms by the names that the shader declares. */
+export interface Launch {
+  /** File of shaders/. */
+  readonly shader: string;
+  readonly entry: string;
+  /** Files of shaders/lib, appended whole. */
+  readonly libraries?: readonly string[];
+  /** New values of declared `const` and `alias` lines. */
+  readonly constants?: Readonly<Record<string, string | number>>;
+  readonly bindings: Readonly<Record<string, Operand>>;
+  readonly uniforms: Readonly<Record<string, number>>;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** Arithmetic and memory traffic of one execution; a multiply-accumulate is 2 flops. */
+export interface Cost {
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+export interface Signature<A> {
+  readonly inputs: readonly (TensorType | undefined)[];
+  readonly outputs: readonly TensorType[];
+  readonly attributes: A;
+  readonly traits: AdapterTraits;
+}
+
+export interface LaunchContext<A> extends Signature<A> {
+  readonly inputs: readonly (Operand | undefined)[];
+  readonly outputs: readonly Operand[];
+  readonly scratch: readonly Operand[];
+}
+
+/** One way to compute an op. The first that fits is used. */
+export interface Variant<A> {
+  readonly name: string;
+  fits(signature: Signature<A>): boolean;
+  /** Buffers that live only while the op runs. */
+  scratch?(signature: Signature<A>): TensorType[];
+  launches(context: LaunchContext<A>): Launch[];
+}
+
+/** Emits ops that compute gradients; `S` is the graph's handle of a tensor. */
+export interface BackwardContext<A, S extends TensorType = TensorType> {
+  readonly inputs: readonly (S | undefined)[];
+  readonly outputs: readonly S[];
+  /** Gradients of the outputs; undefined where none is needed. */
+  readonly gradients: readonly (S | undefined)[];
+  readonly attributes: A;
+  /** Which inputs need a gradient. */
+  readonly needs: readonly boolean[];
+  emit<B>(op: OpDefinition<B>, inputs: readonly (S | undefined)[], attributes: B): S[];
+}
+
+/** Where a normalisation and its activation can be applied while an input is loaded. */
+export interface PrologueSlots {
+  readonly x: number;
+  readonly affine: number;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a list of ops holds ops of any attributes
+export interface OpDefinition<A = any> {
+  readonly name: string;
+  /** Names in order; one that may be left out ends in `?`. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Types of the outputs; throws a ShapeError naming the op and every shape where operands do not fit. */
+  shape(inputs: readonly (TensorType | undefined)[], attributes: A): TensorType[];
+  cost(signature: Omit<Signature<A>, 'traits'>): Cost;
+  readonly variants: readonly Variant<A>[];
+  /** Gradients of the inputs, in their order. Absent: not differentiable. */
+  backward?<S extends TensorType>(context: BackwardContext<A, S>): (S | undefined)[];
+  /** Inputs that are updated in place (running statistics, weights). */
+  readonly mutates?: readonly number[];
+  /** The first output may be placed inside a wider feature map. */
+  readonly stridedOutput?: boolean;
+  readonly prologue?: PrologueSlots;
+  /**
+   * Optional input to which the first output is added where it is given: the output takes its memory, which the planner
+   * copies first where it is still read later.
+   */
+  readonly accumulates?: number;
+  /** The outputs are views of the input: no launch; returns the offset in channels. */
+  view?(attributes: A): number;
+  /** The output's memory is its inputs' side by side: an input that cannot be placed there is copied. */
+  readonly joins?: boolean;
+}
+
+/** Types of f32 tensors. */
+export const f32 = (...shape: Shape): TensorType => ({ shape, dtype: 'f32' });

@@ -1,0 +1,20 @@
+import { describe, inject, test } from 'vitest';
+import type { NodeAdapter } from '../../src/gpu/node.ts';
+import { openTestAdapter } from './global-setup.ts';
+
+/** The kind of adapter that this run's tests use; `none` where none could be opened. */
+export const adapterKind = inject('adapter').kind;
+
+/** `describe` for the full tier: runs on a GPU or a fast software driver, left out on the embedded adapter. */
+export const describeOnFastAdapter = describe.skipIf(adapterKind === 'embedded');
+
+/** `test` for the full tier: runs on a GPU or a fast software driver, left out on the embedded adapter. */
+export const testOnFastAdapter = test.skipIf(adapterKind === 'embedded');
+
+let opened: Promise<NodeAdapter> | undefined;
+
+/** The adapter of this process, opened once. Fails where there is none: a GPU test without a GPU is no pass. */
+export function testAdapter(): Promise<NodeAdapter> {
+  opened ??= openTestAdapter();
+  return opened;
+}

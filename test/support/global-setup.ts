@@ -1,0 +1,36 @@
+import type { TestProject } from 'vitest/node';
+import { UserError } from '../../src/base/errors.ts';
+import { type NodeAdapter, openAdapter } from '../../src/gpu/node.ts';
+
+/** What the tests know of the adapter before any of them runs; `description` says why there is none. */
+export interface TestAdapter {
+  kind: NodeAdapter['kind'] | 'none';
+  description: string;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    adapter: TestAdapter;
+  }
+}
+
+/** The adapter that the tests run on: `MURAD_TEST_ADAPTER` names one as `--adapter` does. */
+export function openTestAdapter(): Promise<NodeAdapter> {
+  return openAdapter({ adapter: process.env.MURAD_TEST_ADAPTER });
+}
+
+export default async function setup(project: TestProject): Promise<void> {
+  const adapter = await describeAdapter();
+  console.log(`tests run on the ${adapter.description}`);
+  project.provide('adapter', adapter);
+}
+
+async function describeAdapter(): Promise<TestAdapter> {
+  try {
+    const { kind, name, driver, reason } = await openTestAdapter();
+    return { kind, description: `${kind} adapter ${name} (${driver}): ${reason}` };
+  } catch (error) {
+    if (error instanceof UserError) return { kind: 'none', description: `CPU alone: ${error.message}` };
+    throw error;
+  }
+}
