@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/global-setup.ts'],
-    reporters: ['default', 'test/support/totals-reporter.ts'],
+    globalSetup: ['./test/support/global-setup.ts'],
+    reporters: ['default', './test/support/totals-reporter.ts'],
     // One file at a time, each in a process of its own: one process works on the GPU, and none hands its memory on.
     pool: 'forks',
     fileParallelism: false,

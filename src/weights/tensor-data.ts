@@ -51,7 +51,8 @@ export function zeros(dtype: Dtype, count: number): TensorArray {
 export function elementsOf(dtype: Dtype, bytes: Uint8Array, count: number): TensorArray {
   const array = ARRAYS[dtype];
   const used = bytes.subarray(0, count * array.BYTES_PER_ELEMENT);
-  const aligned = used.byteOffset % array.BYTES_PER_ELEMENT === 0 ? used : used.slice();
+  // Not used.slice(): that of Node's Buffer, a Uint8Array too, is a view.
+  const aligned = used.byteOffset % array.BYTES_PER_ELEMENT === 0 ? used : new Uint8Array(used);
   return new array(aligned.buffer as ArrayBuffer, aligned.byteOffset, count);
 }
 

@@ -1,0 +1,98 @@
+import type { Random } from '../../base/random.ts';
+import { type Bone, halfWidth, pointOn } from './bone.ts';
+import { offset, type Point } from './geometry.ts';
+import type { Lesion } from './lesion.ts';
+import { plainRod, polyline, type Rod } from './metal.ts';
+
+/** Strokes of the side markers in a unit square. */
+const LETTERS: readonly (readonly (readonly [number, number])[])[] = [
+  [
+    [0, 0],
+    [0, 1],
+    [0.6, 1],
+  ],
+  [
+    [0, 1],
+    [0, 0],
+    [0.5, 0.05],
+    [0.6, 0.27],
+    [0.5, 0.5],
+    [0, 0.5],
+    [0.6, 1],
+  ],
+];
+
+/** An L or R of lead near an edge. */
+export function sideMarker(width: number, height: number, random: Random): Rod[] {
+  const size = random.uniform(0.05, 0.085);
+  const corner = {
+    x: random.chance(0.5) ? random.uniform(0.03, 0.1) : width - size - random.uniform(0.03, 0.1),
+    y: random.uniform(0.04, height - size - 0.04),
+  };
+  const angle = random.uniform(-0.3, 0.3);
+  const axis = { x: Math.cos(angle), y: Math.sin(angle) };
+  const strokes = random.pick(LETTERS).map(([x, y]) => offset(corner, axis, x * size, y * size));
+  return polyline(strokes, size * random.uniform(0.07, 0.13), random.uniform(0.6, 1));
+}
+
+/** A wire that lies across the picture from one edge to the other. */
+function cable(width: number, height: number, random: Random): Rod[] {
+  const steps = 12;
+  const upright = random.chance(0.5);
+  const start = random.uniform(0.05, 0.95);
+  const end = start + random.uniform(-0.35, 0.35);
+  const sway = random.uniform(-0.12, 0.12);
+  const points = Array.from({ length: steps + 1 }, (_, step): Point => {
+    const t = step / steps;
+    const across = start + (end - start) * t + sway * Math.sin(Math.PI * 1.5 * t);
+    return upright ? { x: across * width, y: t * height } : { x: t * width, y: across * height };
+  });
+  return polyline(points, random.uniform(0.003, 0.006), random.uniform(0.25, 0.6));
+}
+
+/** Press studs or buttons of clothing. */
+function buttons(width: number, height: number, random: Random): Rod[] {
+  return Array.from({ length: 1 + random.integer(3) }, () => {
+    const at = { x: random.uniform(0.05, 0.95) * width, y: random.uniform(0.05, 0.95) * height };
+    const radius = random.uniform(0.014, 0.026);
+    const brightness = random.uniform(0.4, 0.8);
+    return { ...plainRod(at, at, radius, brightness), holes: [at], holeRadius: radius * random.uniform(0.3, 0.55) };
+  });
+}
+
+/** A ring or a bangle: a band straight across a limb, wider than its bone. */
+function band(bone: Bone, random: Random): Rod[] {
+  const t = random.uniform(0.2, 0.8);
+  const reach = Math.max(0.03, halfWidth(bone, t)) * random.uniform(1.7, 2.1);
+  const at = pointOn(bone, t);
+  const halfBand = random.uniform(0.006, 0.012);
+  return [
+    plainRod(offset(at, bone.axis, 0, -reach), offset(at, bone.axis, 0, reach), halfBand, random.uniform(0.4, 0.8)),
+  ];
+}
+
+/**
+ * Metal that is no implant. Pictures without an implant have it about as often as the others have implants, so that
+ * bright pixels alone tell nothing.
+ */
+export function decoyMetal(width: number, height: number, bone: Bone, random: Random): Rod[] {
+  const form = random.uniform();
+  if (form < 0.35) return cable(width, height, random);
+  if (form < 0.75) return buttons(width, height, random);
+  return band(bone, random);
+}
+
+/** A bone island: a small dense spot, harmless. */
+export function boneIsland(bone: Bone, random: Random): Lesion {
+  return {
+    centre: pointOn(bone, random.uniform(0.08, 0.92), random.uniform(-0.5, 0.5)),
+    radius: random.uniform(0.005, 0.009),
+    stretch: random.uniform(1, 1.5),
+    angle: random.uniform(0, Math.PI),
+    wobble: 0.1,
+    phase: random.uniform(0, 6),
+    gain: random.uniform(0.5, 0.9),
+    rim: 0,
+    shell: 0,
+  };
+}
