@@ -47,8 +47,11 @@ export interface PackedSplit {
   failed: FailedImage[];
 }
 
-/** A larger share of unreadable images than this says that something is wrong with the folder. */
-const MAX_FAILED_SHARE = 0.01;
+/** The unreadable images of `images` that are borne: more say that something is wrong with the folder. */
+function toleratedFailures(images: number): number {
+  const share = Math.max(1, Math.floor(images / 100));
+  return Math.min(share, Math.max(0, images - 1));
+}
 
 /** Whether a reader's result is a failure. */
 export function isFailed(result: ReadImage | FailedImage): result is FailedImage {
@@ -59,12 +62,13 @@ function refuse(split: Split, failed: readonly FailedImage[]): never {
   const shown = failed.slice(0, 5).map(({ path, reason }) => `${path} (${reason})`);
   const more = failed.length > shown.length ? ', ...' : '';
   const share = `${failed.length} of ${split.images.length} images of ${split.name}`;
-  throw new UserError(`${share} cannot be read, expected at most 1 %: ${shown.join(', ')}${more}`);
+  const most = toleratedFailures(split.images.length);
+  throw new UserError(`${share} cannot be read, expected at most ${most}: ${shown.join(', ')}${more}`);
 }
 
 /**
  * Reads the images of a split at `size` x `size` pixels. Images that cannot be read are left out and listed in `failed`;
- * more than 1 % of them is a UserError that names the first five.
+ * more than 1 % of them and more than one, or all of them, is a UserError that names the first five.
  */
 export async function packSplit(
   directory: string,
@@ -84,7 +88,7 @@ export async function packSplit(
       dropped.add(index);
     } else kept.push(result);
   }
-  if (failed.length > MAX_FAILED_SHARE * split.images.length) refuse(split, failed);
+  if (failed.length > toleratedFailures(split.images.length)) refuse(split, failed);
   return {
     split: withoutImages(split, dropped),
     size,

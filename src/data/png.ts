@@ -1,125 +1,100 @@
-import { collapseGrey, type DecodedImage, ImageError } from './image.ts';
-import { type PngFile, type PngHeader, parsePng } from './png-chunks.ts';
-import { undoFilters } from './png-filter.ts';
+import { ImageError } from './image.ts';
 
-/** Inflates a zlib stream whose content should have `length` bytes; throws where it is damaged or longer. */
-export type Inflate = (stream: Uint8Array, length: number) => Uint8Array | Promise<Uint8Array>;
+/** The first 8 bytes of every PNG file (PNG specification, third edition, 5.2). */
+const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 
-/** One pass over the image: every stepX-th pixel of every stepY-th row. */
-interface Pass {
-  startX: number;
-  startY: number;
-  stepX: number;
-  stepY: number;
+const CRITICAL: ReadonlySet<string> = new Set(['IHDR', 'PLTE', 'IDAT', 'IEND']);
+
+/** More pixels than any radiograph has: what declares them is damaged or made to exhaust memory. */
+const MAX_PIXELS = 100e6;
+
+/** As above, for the files of few columns and countless rows: a decoder holds an object a row. */
+const MAX_SIDE = 65535;
+
+/** Samples a pixel and the bits allowed for a sample, by colour type (specification, 11.2.1). */
+const COLOUR_TYPES: Record<number, { samples: number; depths: readonly number[] }> = {
+  0: { samples: 1, depths: [1, 2, 4, 8, 16] },
+  2: { samples: 3, depths: [8, 16] },
+  3: { samples: 1, depths: [1, 2, 4, 8] },
+  4: { samples: 2, depths: [8, 16] },
+  6: { samples: 4, depths: [8, 16] },
+};
+
+interface Header {
+  isInterlaced: boolean;
+  /** Bytes that the stream inflates to: at most these where the image is interlaced, else exactly these. */
+  streamBytes: number;
 }
 
-const WHOLE: readonly Pass[] = [{ startX: 0, startY: 0, stepX: 1, stepY: 1 }];
-
-/** Adam7 (PNG specification, third edition, 8.2). */
-const ADAM7: readonly Pass[] = [
-  { startX: 0, startY: 0, stepX: 8, stepY: 8 },
-  { startX: 4, startY: 0, stepX: 8, stepY: 8 },
-  { startX: 0, startY: 4, stepX: 4, stepY: 8 },
-  { startX: 2, startY: 0, stepX: 4, stepY: 4 },
-  { startX: 0, startY: 2, stepX: 2, stepY: 4 },
-  { startX: 1, startY: 0, stepX: 2, stepY: 2 },
-  { startX: 0, startY: 1, stepX: 1, stepY: 2 },
-];
-
-interface PassSize {
-  width: number;
-  height: number;
-  rowBytes: number;
-  /** Bytes in the stream: a filter's number before each row. */
-  bytes: number;
+/** A PNG file taken apart, its pixels still compressed. */
+export interface PngFile extends Header {
+  /** The signature and the critical chunks, up to the end chunk: a PNG file without its ancillary chunks. */
+  critical: Uint8Array[];
+  /** The zlib stream of the pixels, in pieces. */
+  stream: Uint8Array[];
 }
 
-function passSize(header: PngHeader, pass: Pass): PassSize {
-  const width = Math.ceil((header.width - pass.startX) / pass.stepX);
-  const height = Math.ceil((header.height - pass.startY) / pass.stepY);
-  const rowBytes = Math.ceil((width * header.colour.samples * header.depth) / 8);
-  return { width, height, rowBytes, bytes: width > 0 ? height * (rowBytes + 1) : 0 };
-}
-
-/**
- * The samples of a row in 8 bits. 16 bits become round(v * 255 / 65535); the expression is libpng's and exact.
- * Fewer bits fill the range (1 bit: 0 and 255), but for a palette's indices, which stay as they are.
- */
-function rowSamples(row: Uint8Array, header: PngHeader, out: Uint8Array): Uint8Array {
-  const { depth, colour } = header;
-  if (depth === 8) return row;
-  if (depth === 16) {
-    for (let i = 0; i < out.length; i++) {
-      const value = ((row[2 * i] as number) << 8) | (row[2 * i + 1] as number);
-      out[i] = (value * 255 + 32895) >> 16;
-    }
-    return out;
+function parseHeader(body: Uint8Array, name: string): Header {
+  if (body.length !== 13) throw new ImageError(name, `damaged PNG: its header has ${body.length} bytes, expected 13`);
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const [width, height, depth, type] = [view.getUint32(0), view.getUint32(4), view.getUint8(8), view.getUint8(9)];
+  const colour = COLOUR_TYPES[type];
+  if (width === 0 || height === 0) throw new ImageError(name, `empty image of ${width} x ${height} pixels`);
+  if (width * height > MAX_PIXELS || Math.max(width, height) > MAX_SIDE) {
+    const most = `${MAX_PIXELS / 1e6} megapixels and ${MAX_SIDE} a side`;
+    throw new ImageError(name, `declares ${width} x ${height} pixels, expected at most ${most}`);
   }
-  const most = (1 << depth) - 1;
-  const scale = colour.palette ? 1 : 255 / most;
-  for (let i = 0; i < out.length; i++) {
-    const bit = i * depth;
-    out[i] = (((row[bit >> 3] as number) >> (8 - depth - (bit & 7))) & most) * scale;
+  if (!colour?.depths.includes(depth)) {
+    throw new ImageError(name, `damaged PNG: colour type ${type} with ${depth} bits a sample`);
   }
-  return out;
+  if (view.getUint8(10) !== 0 || view.getUint8(11) !== 0 || view.getUint8(12) > 1) {
+    throw new ImageError(name, 'damaged PNG: unknown compression, filter or interlace method');
+  }
+  const isInterlaced = view.getUint8(12) === 1;
+  const rowBytes = Math.ceil((width * colour.samples * depth) / 8);
+  // A filter's number for each row; interlacing cuts it into at most four, each with a number and a byte begun.
+  return { isInterlaced, streamBytes: height * (rowBytes + (isInterlaced ? 8 : 1)) };
 }
 
-/** Puts the pixels of one pass where they belong in `image`; alpha is dropped. */
-function scatter(bytes: Uint8Array, size: PassSize, pass: Pass, file: PngFile, image: DecodedImage): void {
-  const { channels, data } = image;
-  const { palette } = file;
-  const stride = file.colour.samples;
-  const scratch = new Uint8Array(size.width * stride);
-  for (let y = 0; y < size.height; y++) {
-    const samples = rowSamples(bytes.subarray(y * size.rowBytes, (y + 1) * size.rowBytes), file, scratch);
-    let to = ((pass.startY + y * pass.stepY) * image.width + pass.startX) * channels;
-    for (let x = 0; x < size.width; x++, to += pass.stepX * channels) {
-      for (let c = 0; c < channels; c++) {
-        data[to + c] = palette
-          ? (palette[(samples[x] as number) * 3 + c] as number)
-          : (samples[x * stride + c] as number);
-      }
-    }
-  }
+interface Chunk {
+  type: string;
+  whole: Uint8Array;
+  body: Uint8Array;
 }
 
-function reconstruct(raw: Uint8Array, file: PngFile, passes: readonly Pass[], name: string): DecodedImage {
-  const { width, height, depth, colour } = file;
-  const channels = colour.palette || colour.samples > 2 ? 3 : 1;
-  const step = Math.max(1, (colour.samples * depth) >> 3);
-  const image: DecodedImage = { width, height, channels, data: new Uint8Array() };
-  const isPlain = depth === 8 && !colour.palette && !colour.alpha && !file.interlaced;
-  if (!isPlain) image.data = new Uint8Array(width * height * channels);
-  let at = 0;
-  for (const pass of passes) {
-    const size = passSize(file, pass);
-    if (size.bytes === 0) continue;
-    const bytes = undoFilters(raw.subarray(at, at + size.bytes), size.height, size.rowBytes, step);
-    if (!bytes) throw new ImageError(name, 'damaged PNG: unknown row filter');
-    if (isPlain) image.data = bytes;
-    else scatter(bytes, size, pass, file, image);
-    at += size.bytes;
+/** The chunks up to the end chunk; what follows that is passed over. */
+function* chunks(bytes: Uint8Array, name: string): Generator<Chunk> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = SIGNATURE.length; at + 12 <= bytes.length; ) {
+    const end = at + 12 + view.getUint32(at);
+    if (end > bytes.length) break;
+    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    yield { type, whole: bytes.subarray(at, end), body: bytes.subarray(at + 8, end - 4) };
+    if (type === 'IEND') return;
+    at = end;
   }
-  return image;
+  throw new ImageError(name, `truncated PNG: ends after ${bytes.length} bytes`);
 }
 
 /**
- * Decodes a PNG file of any colour type, depth and interlacing to 8 bits. Alpha is dropped, not blended; an RGB image
- * that is grey everywhere becomes a grey one. Throws an ImageError for whatever is damaged, truncated, empty or larger
- * than 100 megapixels. Source: PNG specification, third edition (https://www.w3.org/TR/png-3/).
+ * Takes a PNG file apart. Throws an ImageError where it is no PNG file, truncated, empty, made of other chunks than a
+ * decoder knows, larger than 100 megapixels or 65,535 pixels a side. Checksums and pixels are not looked at.
+ * Source: PNG specification, third edition (https://www.w3.org/TR/png-3/).
  */
-export async function decodePng(bytes: Uint8Array, name: string, inflate: Inflate): Promise<DecodedImage> {
-  const file = parsePng(bytes, name);
-  const passes = file.interlaced ? ADAM7 : WHOLE;
-  const expected = passes.reduce((sum, pass) => sum + passSize(file, pass).bytes, 0);
-  let raw: Uint8Array;
-  try {
-    raw = await inflate(file.compressed, expected);
-  } catch (error) {
-    throw new ImageError(name, `damaged PNG: ${error instanceof Error ? error.message : error}`);
+export function parsePng(bytes: Uint8Array, name: string): PngFile {
+  if (bytes.length === 0) throw new ImageError(name, 'empty file');
+  if (SIGNATURE.some((byte, at) => bytes[at] !== byte)) throw new ImageError(name, 'not a PNG file');
+  const critical: Uint8Array[] = [SIGNATURE];
+  const stream: Uint8Array[] = [];
+  let header: Header | undefined;
+  for (const { type, whole, body } of chunks(bytes, name)) {
+    if (!header && type !== 'IHDR') throw new ImageError(name, 'damaged PNG: does not begin with its header');
+    if (header && type === 'IHDR') throw new ImageError(name, 'damaged PNG: has two headers');
+    header ??= parseHeader(body, name);
+    if (type === 'IDAT') stream.push(body);
+    if (CRITICAL.has(type)) critical.push(whole);
+    else if (!/^[a-z]/.test(type)) throw new ImageError(name, `damaged PNG: unknown chunk ${JSON.stringify(type)}`);
   }
-  if (raw.length !== expected) {
-    throw new ImageError(name, `damaged PNG: ${raw.length} bytes of pixels, expected ${expected}`);
-  }
-  return collapseGrey(reconstruct(raw, file, passes, name));
+  if (!header || stream.length === 0) throw new ImageError(name, 'damaged PNG: has no pixels');
+  return { ...header, critical, stream };
 }

@@ -77,11 +77,14 @@ async function loadDawn(): Promise<typeof import('webgpu')> {
   }
 }
 
-/** The adapter of the system's own drivers, a hardware one before a software one. */
-async function systemAdapter(toggles: DawnToggles, fallback: boolean): Promise<GPUAdapter | null> {
+/** An adapter of the system's own drivers: `any` takes a hardware one before a software one. */
+async function systemAdapter(toggles: DawnToggles, wanted: 'any' | 'software'): Promise<GPUAdapter | null> {
   if (!systemHasVulkan()) return null;
   const gpu = await instance(toggles, 'system');
-  return gpu.requestAdapter(fallback ? { forceFallbackAdapter: true } : { powerPreference: 'high-performance' });
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (wanted === 'any' || !adapter || kindOf(adapter) === 'software') return adapter;
+  // As an instance's first request this one would have Dawn look for SwiftShader alone.
+  return gpu.requestAdapter({ forceFallbackAdapter: true });
 }
 
 async function embeddedAdapter(toggles: DawnToggles, reason: string): Promise<Found> {
@@ -121,7 +124,7 @@ function kindOf(adapter: GPUAdapter): AdapterKind {
 async function findAdapter(wanted: string, toggles: DawnToggles): Promise<Found> {
   switch (wanted) {
     case 'auto': {
-      const adapter = await systemAdapter(toggles, false);
+      const adapter = await systemAdapter(toggles, 'any');
       if (!adapter)
         return embeddedAdapter(toggles, `${systemFault()}: the SwiftShader that npm ci brought runs instead, slowly`);
       const kind = kindOf(adapter);
@@ -133,7 +136,7 @@ async function findAdapter(wanted: string, toggles: DawnToggles): Promise<Found>
       };
     }
     case 'hardware': {
-      const adapter = await systemAdapter(toggles, false);
+      const adapter = await systemAdapter(toggles, 'any');
       if (adapter && kindOf(adapter) === 'hardware')
         return { adapter, kind: 'hardware', reason: 'hardware was asked for' };
       const found = adapter ? `only the software adapter ${adapter.info.description}` : 'none';
@@ -142,7 +145,7 @@ async function findAdapter(wanted: string, toggles: DawnToggles): Promise<Found>
       );
     }
     case 'software': {
-      const adapter = await systemAdapter(toggles, true);
+      const adapter = await systemAdapter(toggles, 'software');
       if (adapter) return { adapter, kind: 'software', reason: 'software was asked for' };
       throw new UserError(
         `--adapter software: ${systemFault()}; install one with scripts/software-gpu.sh, or use --adapter embedded`,

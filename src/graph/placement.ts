@@ -71,7 +71,7 @@ export class Placement {
 
   #canJoin(part: Tensor, whole: Tensor, offset: number): boolean {
     const producer = part.producer;
-    if (part.role !== 'intermediate' || !producer || this.#aliases.has(part)) return false;
+    if (part.role !== 'intermediate' || !producer || this.#aliases.has(part) || this.#kept.has(part)) return false;
     if (producer.outputs[0] !== part || !(producer.op.stridedOutput || producer.op.joins)) return false;
     if (channelsOf(part.shape) % 4 === 0 && (offset % 4 !== 0 || channelsOf(whole.shape) % 4 !== 0)) return false;
     const { root } = this.of(whole);

@@ -2,6 +2,7 @@ import { adam } from './adam.ts';
 import { augment } from './augment.ts';
 import { batchNormApply, batchNormDataGradient, batchNormFold, batchNormMoments, batchNormWeightGradient } from './batch-norm/index.ts';
 import { bceWithLogits, bceWithLogitsGradient } from './bce-with-logits.ts';
+import { classActivationMap } from './class-activation-map.ts';
 import { concat, narrow } from './concat.ts';
 import { conv2d, conv2dDataGradient, conv2dWeightGradient } from './conv2d/index.ts';
 import type { OpDefinition } from './definition.ts';
@@ -25,6 +26,7 @@ export const ops: readonly OpDefinition[] = [
   batchNormWeightGradient,
   bceWithLogits,
   bceWithLogitsGradient,
+  classActivationMap,
   concat,
   conv2d,
   conv2dDataGradient,

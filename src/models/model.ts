@@ -147,6 +147,14 @@ export class Model {
     return tensors;
   }
 
+  /** Writes values by PyTorch's names and layouts into an arena that has the layout of `parameters`. */
+  writeNamed(arena: Arena, valuesOf: (key: string) => Float32Array): void {
+    for (const spec of this.specs) {
+      if (spec.kind !== 'parameter') continue;
+      arena.write(spec.name, toDevice(spec, spec.entries.map(({ key }) => valuesOf(key))));
+    }
+  }
+
   /** Where the states of a traced network lie. */
   places(network: Network): Map<Tensor, External> {
     return new Map(

@@ -8,18 +8,28 @@ const PREFIXES = ['module.', '_orig_mod.', 'model.'];
 const OLD_DENSENET = /^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.(?:weight|bias|running_mean|running_var))$/;
 
 /** Takes off the prefixes that all names have. */
-function withoutPrefixes(names: readonly string[]): string[] {
-  const prefix = PREFIXES.find((one) => names.length > 0 && names.every((name) => name.startsWith(one)));
-  return prefix === undefined ? [...names] : withoutPrefixes(names.map((name) => name.slice(prefix.length)));
+function withoutPrefixes(names: readonly string[]): readonly string[] {
+  const common = (list: readonly string[]) => PREFIXES.find((one) => list.every((name) => name.startsWith(one)));
+  let rest = names;
+  for (let prefix = common(rest); prefix !== undefined && rest.length > 0; prefix = common(rest)) {
+    const { length } = prefix;
+    rest = rest.map((name) => name.slice(length));
+  }
+  return rest;
 }
 
 /** The tensors under torchvision's present names: `denselayer1.norm.1.weight` becomes `denselayer1.norm1.weight`. */
 export function normalizeNames(file: string, tensors: StateDict): StateDict {
   const names = withoutPrefixes([...tensors.keys()]).map((name) => name.replace(OLD_DENSENET, '$1$2'));
-  const renamed: StateDict = new Map([...tensors.values()].map((tensor, index) => [names[index] as string, tensor]));
-  if (renamed.size === tensors.size) return renamed;
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  throw new UserError(
-    `${file}: two tensors are called ${twice} in torchvision's names, expected one; rename the other`,
-  );
+  const renamed: StateDict = new Map();
+  for (const [index, tensor] of [...tensors.values()].entries()) {
+    const name = names[index] as string;
+    if (renamed.has(name)) {
+      throw new UserError(
+        `${file}: two tensors are called ${name} in torchvision's names, expected one; rename the other`,
+      );
+    }
+    renamed.set(name, tensor);
+  }
+  return renamed;
 }

@@ -49,10 +49,26 @@ describe('packSplit', () => {
     const few = packSplit('dir', makeSplit(199), 2, reader([3, 7]));
     await expect(few).rejects.toThrow(UserError);
     await expect(few).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[UserError: 2 of 199 images of train cannot be read, expected at most 1 %: train/XR_HAND/patient3/study1/image1.png (truncated PNG), train/XR_HAND/patient7/study1/image1.png (truncated PNG)]`,
+      `[UserError: 2 of 199 images of train cannot be read, expected at most 1: train/XR_HAND/patient3/study1/image1.png (truncated PNG), train/XR_HAND/patient7/study1/image1.png (truncated PNG)]`,
     );
     const many = packSplit('dir', makeSplit(7), 2, reader([0, 1, 2, 3, 4, 5, 6]));
     await expect(many).rejects.toThrow(/patient0\/.*patient4\/study1\/image1.png \(truncated PNG\), \.\.\.$/);
     await expect(many).rejects.not.toThrow(/patient5/);
+  });
+
+  it.each([2, 7, 99])('bears one unreadable image of %i, and no second one', async (count) => {
+    const { failed, pixels } = await packSplit('dir', makeSplit(count), 2, reader([1]));
+    expect([failed.map(({ path }) => path), pixels.length]).toEqual([
+      ['train/XR_HAND/patient1/study1/image1.png'],
+      count - 1,
+    ]);
+    const two = packSplit('dir', makeSplit(count), 2, reader([0, 1]));
+    await expect(two).rejects.toThrow(`2 of ${count} images of train cannot be read, expected at most 1: `);
+  });
+
+  it('refuses a split of which nothing is left, but not an empty one', async () => {
+    const only = packSplit('dir', makeSplit(1), 2, reader([0]));
+    await expect(only).rejects.toThrow('1 of 1 images of train cannot be read, expected at most 0: ');
+    expect((await packSplit('dir', makeSplit(0), 2, reader([]))).pixels).toEqual([]);
   });
 });

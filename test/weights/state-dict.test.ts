@@ -60,6 +60,7 @@ describe('normalizeNames', () => {
     expect(names('module._orig_mod.a', 'module._orig_mod.b')).toEqual(['a', 'b']);
     expect(names('module.a', 'b')).toEqual(['module.a', 'b']);
     expect(names()).toEqual([]);
+    expect(names(`${'module.'.repeat(50_000)}a`)).toEqual(['a']);
   });
 
   it('refuses two tensors of one name', () => {

@@ -27,7 +27,7 @@ function sign(random: Random): 1 | -1 {
 }
 
 function sizeAt(bone: Bone, t: number): number {
-  return Math.max(LEAST_SIZE, Math.min(0.055, halfWidth(bone, t)));
+  return Math.max(LEAST_SIZE, Math.min(0.046, halfWidth(bone, t)));
 }
 
 /** A splinter of bone, `size` long. */
@@ -78,8 +78,8 @@ const fracture: Draw = (bone, t, subtle, random) => {
     ),
   );
   const middle = { x: pivot.x + away.x / 2, y: pivot.y + away.y / 2 };
-  const along = size * 1.1 + Math.abs(gap) / 2 + 0.4 * half;
-  const across = half * 1.35 + Math.abs(shift) / 2;
+  const along = size + Math.abs(gap) / 2 + 0.3 * half;
+  const across = half * 1.2 + Math.abs(shift) / 2;
   const corners = [-1, 1].flatMap((a) => [-1, 1].map((b) => offset(middle, bone.axis, a * along, b * across)));
   return {
     bones: [still, moveBone(moved, pivot, angle, away), ...chips],

@@ -59,7 +59,7 @@ export function drawBuild(random: Random, keyed: (name: string) => number): Buil
     stoutness: random.uniform(0.9, 1.12),
     softness: random.uniform(0.88, 1.2),
     cortex: random.uniform(0.26, 0.42),
-    medulla: random.uniform(0.35, 0.55),
+    medulla: random.uniform(0.2, 0.36),
     child: random.chance(0.2),
     vary: (name, spread) => 1 + spread * keyed(name),
   };

@@ -118,7 +118,7 @@ function carpalBones(build: Build, pose: Pose): Bone[] {
       ],
       caps: [0.34, 0.34],
       cortex: 0.18,
-      medulla: build.medulla + 0.15,
+      medulla: build.medulla + 0.25,
       density: 0.95,
     });
   });

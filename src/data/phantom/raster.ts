@@ -15,7 +15,7 @@ export interface Raster {
 /** Side of the texture tile, a power of two. */
 export const TILE = 128;
 /** Texture samples per scene unit: trabeculae are about 0.01 wide and 0.025 long. */
-const TEXELS_ACROSS = 330;
+const TEXELS_ACROSS = 380;
 const TEXELS_ALONG = 140;
 
 export function makeRaster(width: number, height: number, scale: number): Raster {
@@ -123,7 +123,7 @@ export function drawBone(raster: Raster, bone: Bone, tile: Float32Array, tileOff
         const tileRow = (along * unit * TEXELS_ALONG + tileOffset) & (TILE - 1);
         const tileColumn = (across * unit * TEXELS_ACROSS + tileOffset * 3) & (TILE - 1);
         const texture = tile[tileRow * TILE + tileColumn] as number;
-        value -= innerChord * (1 - bone.medulla * (1 + 0.4 * texture));
+        value -= innerChord * (1 - bone.medulla * (1 + 0.24 * texture));
       }
       if (cuts.length > 0) value *= kept(cuts, along, across, sharpness, half);
       if (growthPlates.length > 0) value *= plateShade(growthPlates, along, across, half);

@@ -1,0 +1,56 @@
+import type { Graph, Tensor } from '../graph/graph.ts';
+import type { Program } from '../graph/program.ts';
+import { AUGMENT_WORDS, augment } from '../kernels/augment.ts';
+import type { Network } from './network.ts';
+
+/** A batch of 8-bit images, as src/data writes it. */
+export interface ImageBatch {
+  /** The images' bytes; the length is a multiple of 4. */
+  readonly pixels: Uint8Array;
+  /** First byte of each image, a multiple of 4. */
+  readonly offsets: Uint32Array;
+  /** 1: grey; 3: planes of red, green and blue. */
+  readonly channels: Uint32Array;
+  /** 1: mirrored left to right, before the rotation. */
+  readonly flips: Uint32Array;
+  /** Rotation in radians, counter-clockwise. */
+  readonly angles: Float32Array;
+}
+
+/** The first node of a network: bytes of a batch in, normalised (and augmented) feature maps out. */
+export class ImageInput {
+  /** [N,S,S,4], padded from three channels. */
+  readonly image: Tensor;
+  readonly batchSize: number;
+  readonly #bytes: Tensor;
+  readonly #table: Tensor;
+  readonly #words: ArrayBuffer;
+
+  constructor(graph: Graph, network: Network, options: { batchSize: number; size: number; channels: 1 | 3 }) {
+    const { batchSize, size, channels } = options;
+    this.batchSize = batchSize;
+    const words = Math.ceil((size * size * channels) / 4);
+    this.#bytes = graph.input('bytes', [batchSize * words], 'u32');
+    this.#table = graph.input('images', [batchSize, AUGMENT_WORDS], 'u32');
+    this.#words = new ArrayBuffer(4 * batchSize * AUGMENT_WORDS);
+    const [image] = graph.emit(augment, [this.#bytes, this.#table], { images: batchSize, size });
+    this.image = network.declarePadded(image as Tensor, 3);
+  }
+
+  /** Writes a batch; slots beyond a smaller batch repeat its first image, and their results mean nothing. */
+  write(program: Program, batch: ImageBatch): void {
+    const integers = new Uint32Array(this.#words);
+    const floats = new Float32Array(this.#words);
+    for (let slot = 0; slot < this.batchSize; slot++) {
+      const source = slot < batch.offsets.length ? slot : 0;
+      const at = slot * AUGMENT_WORDS;
+      integers[at] = batch.offsets[source] as number;
+      integers[at + 1] = batch.channels[source] as number;
+      integers[at + 2] = batch.flips[source] as number;
+      floats[at + 3] = Math.cos(batch.angles[source] as number);
+      floats[at + 4] = Math.sin(batch.angles[source] as number);
+    }
+    program.write(this.#table, integers);
+    program.write(this.#bytes, batch.pixels as Uint8Array<ArrayBuffer>);
+  }
+}

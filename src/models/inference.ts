@@ -1,0 +1,87 @@
+import { UserError } from '../base/errors.ts';
+import { type Pending, ReadbackRing } from '../gpu/readback.ts';
+import { Graph, type Tensor } from '../graph/graph.ts';
+import { Program } from '../graph/program.ts';
+import type { ModelDefinition } from './definition.ts';
+import { type ImageBatch, ImageInput } from './images.ts';
+import type { Model } from './model.ts';
+import { Network } from './network.ts';
+
+export interface InferenceOptions {
+  readonly batchSize: number;
+  /** Width and height of the images in pixels. */
+  readonly imageSize: number;
+  /** 1 where every image is grey: a third of the bytes. */
+  readonly channels?: 1 | 3;
+}
+
+/** Throws where the network cannot take images of that size. */
+export function checkImageSize(definition: ModelDefinition, imageSize: number): void {
+  if (imageSize >= definition.smallestImage) return;
+  throw new UserError(
+    `${definition.name} cannot take images of ${imageSize} pixels: the smallest --image-size is ${definition.smallestImage}`,
+  );
+}
+
+/** A network in evaluation mode, planned for one batch and image size. */
+export class Inference {
+  readonly model: Model;
+  readonly options: InferenceOptions;
+  readonly #program: Program;
+  readonly #images: ImageInput;
+  readonly #logits: Tensor;
+  readonly #maps: Tensor;
+  readonly #ring: ReadbackRing;
+
+  private constructor(
+    model: Model,
+    options: InferenceOptions,
+    parts: { program: Program; images: ImageInput; logits: Tensor; maps: Tensor },
+  ) {
+    this.model = model;
+    this.options = options;
+    this.#program = parts.program;
+    this.#images = parts.images;
+    this.#logits = parts.logits;
+    this.#maps = parts.maps;
+    this.#ring = new ReadbackRing(model.device, 4 * options.batchSize * model.outputs);
+  }
+
+  static async create(model: Model, options: InferenceOptions): Promise<Inference> {
+    checkImageSize(model.definition, options.imageSize);
+    const graph = new Graph();
+    const network = new Network(graph, { training: false });
+    const { batchSize, imageSize: size, channels = 3 } = options;
+    const images = new ImageInput(graph, network, { batchSize, size, channels });
+    const { logits, maps } = model.definition.build(network, images.image, model.outputs);
+    const program = await Program.compile(model.device, graph, {
+      results: [logits, maps],
+      places: model.places(network),
+      bindings: [...model.parameters.bindings(), ...model.statistics.bindings()],
+    });
+    return new Inference(model, options, { program, images, logits, maps });
+  }
+
+  /** Queues a batch; `value` holds its logits as f32, `outputs` an image. Waits only while too many are in flight. */
+  async run(batch: ImageBatch): Promise<Pending> {
+    this.#images.write(this.#program, batch);
+    this.#program.run();
+    const { buffer, offset } = this.#program.locate(this.#logits);
+    return this.#ring.enqueue(buffer, offset);
+  }
+
+  /** The last feature maps of the batch that ran last: shape, and where they lie. */
+  get maps(): { tensor: Tensor; buffer: GPUBuffer; offset: number } {
+    return { tensor: this.#maps, ...this.#program.locate(this.#maps) };
+  }
+
+  /** Bytes of the buffers that hold activations. */
+  get bytes(): number {
+    return this.#program.bytes;
+  }
+
+  async destroy(): Promise<void> {
+    await this.#ring.destroy();
+    this.#program.destroy();
+  }
+}

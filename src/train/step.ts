@@ -1,0 +1,155 @@
+import { required } from '../base/errors.ts';
+import { type Pending, ReadbackRing } from '../gpu/readback.ts';
+import { Arena } from '../graph/arena.ts';
+import { gradients } from '../graph/autograd.ts';
+import { Graph, type Tensor } from '../graph/graph.ts';
+import type { PassName } from '../graph/passes/index.ts';
+import { Program } from '../graph/program.ts';
+import { adam, STEP_WORDS } from '../kernels/adam.ts';
+import { bceWithLogits } from '../kernels/bce-with-logits.ts';
+import { checkImageSize } from '../models/inference.ts';
+import { type ImageBatch, ImageInput } from '../models/images.ts';
+import type { Model } from '../models/model.ts';
+import { Network } from '../models/network.ts';
+
+/** torch.optim.Adam's defaults. */
+const BETA1 = 0.9;
+const BETA2 = 0.999;
+const EPSILON = 1e-8;
+
+export interface TrainingOptions {
+  readonly batchSize: number;
+  /** Width and height of the images in pixels. */
+  readonly imageSize: number;
+  /** 1 where every image is grey: a third of the bytes. */
+  readonly channels?: 1 | 3;
+  /** Graph passes to leave out. */
+  readonly without?: readonly PassName[];
+}
+
+/** A batch with its labels: 1 is abnormal. */
+export interface TrainingBatch extends ImageBatch {
+  readonly labels: Float32Array;
+}
+
+/** Adam's moments, in the layout of the model's parameters, and the number of steps taken. */
+export class AdamState {
+  readonly first: Arena;
+  readonly second: Arena;
+  steps = 0;
+
+  constructor(model: Model) {
+    this.first = new Arena(model.device, 'Adam, first moment', model.parameters.layout);
+    this.second = new Arena(model.device, 'Adam, second moment', model.parameters.layout);
+  }
+
+  destroy(): void {
+    this.first.destroy();
+    this.second.destroy();
+  }
+}
+
+/** One training step as a plan: augment, forward, loss, backward and Adam in place; nothing is allocated afterwards. */
+export class TrainingStep {
+  readonly model: Model;
+  readonly adam: AdamState;
+  readonly batchSize: number;
+  readonly program: Program;
+  /** The gradients of the last step, in the layout of the parameters. */
+  readonly gradients: Arena;
+  readonly #images: ImageInput;
+  readonly #targets: Tensor;
+  readonly #step: Tensor;
+  readonly #loss: Tensor;
+  readonly #ring: ReadbackRing;
+  readonly #scalars = new ArrayBuffer(4 * STEP_WORDS);
+
+  private constructor(
+    model: Model,
+    adamState: AdamState,
+    parts: { program: Program; gradients: Arena; images: ImageInput; targets: Tensor; step: Tensor; loss: Tensor },
+  ) {
+    this.model = model;
+    this.adam = adamState;
+    this.batchSize = parts.images.batchSize;
+    this.program = parts.program;
+    this.gradients = parts.gradients;
+    this.#images = parts.images;
+    this.#targets = parts.targets;
+    this.#step = parts.step;
+    this.#loss = parts.loss;
+    this.#ring = new ReadbackRing(model.device, 4);
+  }
+
+  static async create(model: Model, adamState: AdamState, options: TrainingOptions): Promise<TrainingStep> {
+    checkImageSize(model.definition, options.imageSize);
+    const { batchSize, imageSize: size, channels = 3 } = options;
+    const graph = new Graph();
+    const step = graph.input('step', [STEP_WORDS], 'u32');
+    const targets = graph.input('targets', [batchSize]);
+    const network = new Network(graph, { training: true, step });
+    const images = new ImageInput(graph, network, { batchSize, size, channels });
+    const { logits } = model.definition.build(network, images.image, model.outputs);
+    const [loss] = graph.emit(bceWithLogits, [logits, targets], { positiveWeight: 1 });
+    const gradientArena = new Arena(model.device, 'gradients', model.parameters.layout);
+    const places = model.places(network);
+    const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter');
+    const found = gradients(
+      graph,
+      parameters.map(({ tensor }) => tensor),
+      loss,
+    );
+    for (const { spec, tensor } of parameters) {
+      const gradient = found.get(tensor);
+      if (gradient) places.set(gradient, gradientArena.place(spec.name));
+    }
+    model.parameters.layout.chunks.forEach((elements, chunk) => {
+      const arenas = [model.parameters, gradientArena, adamState.first, adamState.second];
+      const operands = arenas.map((arena, index) => {
+        const tensor = graph.state(`adam.${['p', 'g', 'm', 'v'][index]}`, [elements]);
+        places.set(tensor, arena.placeChunk(chunk));
+        return tensor;
+      });
+      graph.emit(adam, [...operands, step], {});
+    });
+    const program = await Program.compile(model.device, graph, {
+      results: [required(loss, 'loss')],
+      places,
+      bindings: [model.parameters, model.statistics, gradientArena, adamState.first, adamState.second].flatMap((arena) =>
+        arena.bindings(),
+      ),
+      ...(options.without ? { without: options.without } : {}),
+    });
+    const parts = { program, gradients: gradientArena, images, targets, step, loss: loss as Tensor };
+    return new TrainingStep(model, adamState, parts);
+  }
+
+  /**
+   * Queues one step; `value` holds the batch's loss, one f32. Waits only while too many steps are in flight, so a caller
+   * reads the loss some steps late.
+   */
+  async run(batch: TrainingBatch, learningRate: number): Promise<Pending> {
+    const step = ++this.adam.steps;
+    new Uint32Array(this.#scalars, 0, 1)[0] = step;
+    new Float32Array(this.#scalars, 4).set([
+      learningRate / (1 - BETA1 ** step),
+      1 / Math.sqrt(1 - BETA2 ** step),
+      BETA1,
+      BETA2,
+      EPSILON,
+    ]);
+    this.program.write(this.#step, new Uint8Array(this.#scalars));
+    this.#images.write(this.program, batch);
+    this.program.write(this.#targets, batch.labels as Float32Array<ArrayBuffer>);
+    this.program.run();
+    this.model.batchesTracked++;
+    const { buffer, offset } = this.program.locate(this.#loss);
+    return this.#ring.enqueue(buffer, offset);
+  }
+
+  async destroy(): Promise<void> {
+    await this.#ring.destroy();
+    this.program.destroy();
+    this.gradients.destroy();
+  }
+}
