@@ -2,8 +2,10 @@ import { required } from '../base/errors.ts';
 import { type Pending, ReadbackRing } from '../gpu/readback.ts';
 import { Arena } from '../graph/arena.ts';
 import { gradients } from '../graph/autograd.ts';
+import type { BoundBuffer } from '../graph/executor.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import type { PassName } from '../graph/passes/index.ts';
+import type { External } from '../graph/plan.ts';
 import { Program } from '../graph/program.ts';
 import { adam, STEP_WORDS } from '../kernels/adam.ts';
 import { bceWithLogits } from '../kernels/bce-with-logits.ts';
@@ -49,6 +51,71 @@ export class AdamState {
   }
 }
 
+/** The tensors that a training step is fed with. */
+export interface TrainingInputs {
+  /** Normalised images [N,S,S,4], the fourth channel 0, declared padded from three. */
+  readonly image: Tensor;
+  /** [N] of 0 and 1. */
+  readonly targets: Tensor;
+  /** The scalars of Adam's step; see adamScalars. */
+  readonly step: Tensor;
+}
+
+/** A traced training step, ready to compile. */
+export interface TracedTraining {
+  readonly logits: Tensor;
+  readonly loss: Tensor;
+  readonly gradients: Arena;
+  readonly places: Map<Tensor, External>;
+  readonly bindings: [object, BoundBuffer][];
+}
+
+/** Traces forward, loss, backward and Adam of a model onto the network's graph. */
+export function traceTraining(
+  model: Model,
+  adamState: AdamState,
+  network: Network,
+  { image, targets, step }: TrainingInputs,
+): TracedTraining {
+  const { graph } = network;
+  const { logits } = model.definition.build(network, image, model.outputs);
+  const loss = required(graph.emit(bceWithLogits, [logits, targets], { positiveWeight: 1 })[0], 'loss');
+  const gradientArena = new Arena(model.device, 'gradients', model.parameters.layout);
+  const places = model.places(network);
+  const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter');
+  const wanted = parameters.map(({ tensor }) => tensor);
+  const found = gradients(graph, wanted, loss);
+  for (const { spec, tensor } of parameters) {
+    const gradient = found.get(tensor);
+    if (gradient) places.set(gradient, gradientArena.place(spec.name));
+  }
+  model.parameters.layout.chunks.forEach((elements, chunk) => {
+    const arenas = { p: model.parameters, g: gradientArena, m: adamState.first, v: adamState.second };
+    const operands = Object.entries(arenas).map(([name, arena]) => {
+      const tensor = graph.state(`adam.${name}`, [elements]);
+      places.set(tensor, arena.placeChunk(chunk));
+      return tensor;
+    });
+    graph.emit(adam, [...operands, step], {});
+  });
+  const arenas = [model.parameters, model.statistics, gradientArena, adamState.first, adamState.second];
+  return { logits, loss, gradients: gradientArena, places, bindings: arenas.flatMap((arena) => arena.bindings()) };
+}
+
+/** The words of Adam's step number `step` (from 1) at a learning rate, as torch.optim.Adam corrects its bias. */
+export function adamScalars(step: number, learningRate: number): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(STEP_WORDS);
+  words[0] = step;
+  new Float32Array(words.buffer, 4).set([
+    learningRate / (1 - BETA1 ** step),
+    1 / Math.sqrt(1 - BETA2 ** step),
+    BETA1,
+    BETA2,
+    EPSILON,
+  ]);
+  return words;
+}
+
 /** One training step as a plan: augment, forward, loss, backward and Adam in place; nothing is allocated afterwards. */
 export class TrainingStep {
   readonly model: Model;
@@ -62,7 +129,6 @@ export class TrainingStep {
   readonly #step: Tensor;
   readonly #loss: Tensor;
   readonly #ring: ReadbackRing;
-  readonly #scalars = new ArrayBuffer(4 * STEP_WORDS);
 
   private constructor(
     model: Model,
@@ -89,38 +155,15 @@ export class TrainingStep {
     const targets = graph.input('targets', [batchSize]);
     const network = new Network(graph, { training: true, step });
     const images = new ImageInput(graph, network, { batchSize, size, channels });
-    const { logits } = model.definition.build(network, images.image, model.outputs);
-    const [loss] = graph.emit(bceWithLogits, [logits, targets], { positiveWeight: 1 });
-    const gradientArena = new Arena(model.device, 'gradients', model.parameters.layout);
-    const places = model.places(network);
-    const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter');
-    const found = gradients(
-      graph,
-      parameters.map(({ tensor }) => tensor),
-      loss,
-    );
-    for (const { spec, tensor } of parameters) {
-      const gradient = found.get(tensor);
-      if (gradient) places.set(gradient, gradientArena.place(spec.name));
-    }
-    model.parameters.layout.chunks.forEach((elements, chunk) => {
-      const arenas = [model.parameters, gradientArena, adamState.first, adamState.second];
-      const operands = arenas.map((arena, index) => {
-        const tensor = graph.state(`adam.${['p', 'g', 'm', 'v'][index]}`, [elements]);
-        places.set(tensor, arena.placeChunk(chunk));
-        return tensor;
-      });
-      graph.emit(adam, [...operands, step], {});
-    });
+    const traced = traceTraining(model, adamState, network, { image: images.image, targets, step });
     const program = await Program.compile(model.device, graph, {
-      results: [required(loss, 'loss')],
-      places,
-      bindings: [model.parameters, model.statistics, gradientArena, adamState.first, adamState.second].flatMap((arena) =>
-        arena.bindings(),
-      ),
+      results: [traced.loss],
+      places: traced.places,
+      bindings: traced.bindings,
       ...(options.without ? { without: options.without } : {}),
     });
-    const parts = { program, gradients: gradientArena, images, targets, step, loss: loss as Tensor };
+    const { loss, gradients: gradientArena } = traced;
+    const parts = { program, gradients: gradientArena, images, targets, step, loss };
     return new TrainingStep(model, adamState, parts);
   }
 
@@ -130,15 +173,7 @@ export class TrainingStep {
    */
   async run(batch: TrainingBatch, learningRate: number): Promise<Pending> {
     const step = ++this.adam.steps;
-    new Uint32Array(this.#scalars, 0, 1)[0] = step;
-    new Float32Array(this.#scalars, 4).set([
-      learningRate / (1 - BETA1 ** step),
-      1 / Math.sqrt(1 - BETA2 ** step),
-      BETA1,
-      BETA2,
-      EPSILON,
-    ]);
-    this.program.write(this.#step, new Uint8Array(this.#scalars));
+    this.program.write(this.#step, adamScalars(step, learningRate));
     this.#images.write(this.program, batch);
     this.program.write(this.#targets, batch.labels as Float32Array<ArrayBuffer>);
     this.program.run();

@@ -176,7 +176,7 @@ function plated(bone: Bone, t: number, brightness: number, random: Random): Rod[
 }
 
 const implant: Draw = (bone, t, subtle, random) => {
-  const brightness = random.uniform(0.45, 0.9) * (subtle ? 0.6 : 1);
+  const brightness = random.uniform(0.35, 0.75) * (subtle ? 0.7 : 1);
   const form = random.uniform();
   const rods =
     form < 0.35

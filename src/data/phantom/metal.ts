@@ -12,12 +12,11 @@ export interface Rod {
   readonly holeRadius: number;
   /** Distance between threads of a screw; 0 for a smooth rod. */
   readonly thread: number;
-  readonly roundEnds: boolean;
 }
 
 /** A rod without holes or threads. */
 export function plainRod(from: Point, to: Point, halfWidth: number, brightness: number): Rod {
-  return { from, to, halfWidth, brightness, holes: [], holeRadius: 0, thread: 0, roundEnds: true };
+  return { from, to, halfWidth, brightness, holes: [], holeRadius: 0, thread: 0 };
 }
 
 /** Rods through all points in turn. */

@@ -56,6 +56,14 @@ interface Site {
   readonly alone: boolean;
 }
 
+/**
+ * Chance of metal that is not a side marker. Abnormal pictures have it as often as normal ones, implants counted, so
+ * that bright pixels alone tell nothing.
+ */
+const METAL_CHANCE = 0.5;
+/** Chance of other metal in an abnormal picture without an implant; a third of the abnormal ones have implants. */
+const DECOY_CHANCE = (METAL_CHANCE - 1 / 3) / (2 / 3);
+
 /** Least distance of a site from the image's edges. */
 const SITE_MARGIN = 0.17;
 
@@ -184,8 +192,9 @@ export function composeScene(study: PhantomStudy, view: number): Scene {
   const camera = frame(drawCamera(study, build, pose, site, random), body.bones, site, width, height, random);
   const bones = body.bones.map((bone) => projectBone(camera, bone));
   const found = addFindings(study, site, bones);
-  const near = random.pick(bones);
-  const metal = random.chance(0.45) && found.rods.length === 0 ? decoyMetal(width, height, near, random) : [];
+  const near = bones.find(({ name }) => name === site.bone && random.chance(0.6)) ?? random.pick(bones);
+  const decoys = study.label === 0 ? METAL_CHANCE : DECOY_CHANCE;
+  const metal = found.rods.length === 0 && random.chance(decoys) ? decoyMetal(width, height, near, random) : [];
   const marker = random.chance(0.6) ? sideMarker(width, height, random) : [];
   const islands = bones.filter(() => random.chance(0.06)).map((bone) => boneIsland(bone, random));
   return {

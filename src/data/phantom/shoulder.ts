@@ -19,7 +19,8 @@ const GIRDLE: readonly BoneShape[] = [
       [1, 0.08, 0.04],
     ],
     caps: [0.04, 0.2],
-    density: 0.42,
+    density: 0.36,
+    medulla: 0.8,
     cortex: 0.18,
   },
   {
@@ -69,7 +70,7 @@ function rib(index: number): BoneShape {
     [1, 0.032, 0.032],
   ];
   const from: Point = { x: 0.5 - 0.02 * index, y: y - 0.13 };
-  return { name: `rib${index}`, from, to: { x: 1.2, y: y + 0.05 }, knots, bow: -0.09, density: 0.4 };
+  return { name: `rib${index}`, from, to: { x: 1.2, y: y + 0.05 }, knots, bow: -0.09, density: 0.4, medulla: 0.5 };
 }
 
 /** Scapula, clavicle and ribs. */
