@@ -1,7 +1,40 @@
-import { InternalError } from '../base/errors.ts';
+import { nodeFiles } from '../io/node.ts';
+import { Inference } from '../models/inference.ts';
+import { bootstrap } from '../train/bootstrap.ts';
+import { evaluate } from '../train/metrics.ts';
+import { channelsOfSplits, predictSplit } from '../train/predict-split.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';
+import { scoreTable } from './score-table.ts';
+import { createModel, loadRun, loadSplit, openDevice } from './session.ts';
 
-export async function run(_options: Options<'evaluate'>, _context: Context): Promise<Output> {
-  throw new InternalError('evaluate is not implemented');
+const BATCH = 16;
+
+/** Measures a run by the paper's metrics on a split, with 95 % intervals by patient; writes predictions.csv. */
+export async function run(options: Options<'evaluate'>, context: Context): Promise<Output> {
+  const loaded = await loadRun(options.run, options);
+  const { packed, problems } = await loadSplit(options.data, options.split, loaded.imageSize, context);
+  for (const problem of problems) context.note(problem);
+  const { device } = await openDevice(options.adapter, context);
+  const model = createModel(device, loaded, context);
+  const inference = await Inference.create(model, {
+    batchSize: Math.min(BATCH, packed.split.images.length),
+    imageSize: loaded.imageSize,
+    channels: channelsOfSplits(packed),
+  });
+  const progress = context.progress('evaluating', 'images');
+  const { predictions } = await predictSplit(inference, packed, progress.update);
+  progress.end();
+  const scores = evaluate(predictions);
+  const intervals = bootstrap(predictions, { seed: 0 });
+  const lines: string[] = [];
+  if (loaded.folder) {
+    const rows = packed.split.images.map(
+      (image, index) => `${image.path},${image.label},${predictions[index]?.probability.toFixed(6)}\n`,
+    );
+    await nodeFiles.writeAtomic(loaded.folder.file('predictions'), `image,label,probability\n${rows.join('')}`);
+    lines.push(`predictions of every image: ${loaded.folder.file('predictions')}`);
+  }
+  const title = `${loaded.definition.title}, ${loaded.imageSize} px, ${options.split} split of ${options.data}, 95 % intervals by patient`;
+  return { json: { ...scores, intervals }, text: [title, scoreTable(scores, intervals), ...lines].join('\n') };
 }

@@ -108,7 +108,7 @@ const train = {
     'epochs without a better validation loss until the rate falls to a tenth',
     10,
   ),
-  best: value('MEASURE', choice('loss', 'kappa'), 'validation measure that chooses best.safetensors', 'loss'),
+  best: value<'loss' | 'kappa'>('MEASURE', choice('loss', 'kappa'), 'validation measure that chooses best.safetensors', 'loss'),
   maxSteps: optional('N', positiveWhole, 'stop after so many steps'),
   limit: optional('N', positiveWhole, 'use only the first N images of each split'),
   ...onAdapter,
@@ -117,7 +117,7 @@ const train = {
 const evaluate = {
   run,
   data: mandatory('DIR', "folder in MURA's layout"),
-  split: value('NAME', choice('train', 'valid'), 'split to evaluate', 'valid'),
+  split: value<'train' | 'valid'>('NAME', choice('train', 'valid'), 'split to evaluate', 'valid'),
   ...bareWeights,
   ...onAdapter,
 };

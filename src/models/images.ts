@@ -37,6 +37,11 @@ export class ImageInput {
     this.image = network.declarePadded(image as Tensor, 3);
   }
 
+  /** The tensors that a batch is written to. */
+  get inputs(): readonly Tensor[] {
+    return [this.#bytes, this.#table];
+  }
+
   /** Writes a batch; slots beyond a smaller batch repeat its first image, and their results mean nothing. */
   write(program: Program, batch: ImageBatch): void {
     const integers = new Uint32Array(this.#words);

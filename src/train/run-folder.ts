@@ -18,6 +18,8 @@ export interface RunConfig {
   readonly plateau_patience: number;
   readonly best: 'loss' | 'kappa';
   readonly pretrained: string | null;
+  /** Only the first so many images of each split. */
+  readonly limit: number | null;
   readonly data: string;
   /** Number of images and studies of each split, and a hash of their paths and labels. */
   readonly data_fingerprint: string;
@@ -48,11 +50,16 @@ export class RunFolder {
     return `${this.path}/${RUN_FILES[name]}`;
   }
 
-  /** Makes the folder and writes its config; refuses one that holds a run already. */
-  async create(config: RunConfig): Promise<void> {
+  /** Throws where the folder holds a run already, or cannot be made. */
+  async refuseExisting(): Promise<void> {
     if (await this.#files.exists(this.file('config'))) {
       throw new UserError(`${this.path} holds a run already: go on with --resume ${this.path}, or choose another --out`);
     }
+    await this.#files.makeDirectory(this.path);
+  }
+
+  /** Writes the config of a new run. */
+  async create(config: RunConfig): Promise<void> {
     await this.#files.makeDirectory(this.path);
     await this.#files.writeAtomic(this.file('config'), `${JSON.stringify(config, null, 2)}\n`);
   }

@@ -18,7 +18,7 @@ export interface Finding {
 }
 
 /** Least size of what is drawn, a share of the image's long side, so that thin bones' findings can be seen. */
-const LEAST_SIZE = 0.024;
+const LEAST_SIZE = 0.033;
 
 type Draw = (bone: Bone, t: number, subtle: boolean, random: Random) => Finding;
 
@@ -27,7 +27,7 @@ function sign(random: Random): 1 | -1 {
 }
 
 function sizeAt(bone: Bone, t: number): number {
-  return Math.max(LEAST_SIZE, Math.min(0.046, halfWidth(bone, t)));
+  return Math.max(LEAST_SIZE, Math.min(0.048, halfWidth(bone, t)));
 }
 
 /** A splinter of bone, `size` long. */
@@ -125,7 +125,7 @@ function pins(bone: Bone, t: number, subtle: boolean, brightness: number, random
       y: bone.axis.y * Math.cos(angle) + bone.axis.x * Math.sin(angle),
     };
     const centre = offset(middle, bone.axis, size * random.uniform(-0.5, 0.5));
-    const width = random.uniform(0.0045, 0.0065);
+    const width = random.uniform(0.006, 0.009);
     return plainRod(
       offset(centre, axis, -reach),
       offset(centre, axis, reach * random.uniform(0.7, 1.1)),

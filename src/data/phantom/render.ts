@@ -24,7 +24,7 @@ export interface PhantomImage {
 }
 
 /** The share of values of a picture that may be brighter than `white`. */
-const CLIPPED = 0.01;
+const CLIPPED = 0.03;
 
 /** Attenuation without metal. */
 function attenuation(scene: Scene, width: number, height: number, scale: number): Raster {
@@ -102,6 +102,11 @@ function nearlyNormal(bits: number): number {
   return ((bits & 255) + ((bits >>> 8) & 255) + ((bits >>> 16) & 255) + (bits >>> 24) - 510) / 147.8;
 }
 
+/** Straight up to 1, then bending towards 1.4: dense bone keeps its structure. */
+function knee(level: number): number {
+  return level < 1 ? level : 1 + 0.4 * Math.tanh((level - 1) / 0.4);
+}
+
 /** Attenuation to grey levels 0 to 1: window, gamma, metal, noise that grows with the attenuation. */
 function develop(scene: Scene, picture: Raster, metal: Raster): void {
   const { exposure } = scene;
@@ -115,7 +120,7 @@ function develop(scene: Scene, picture: Raster, metal: Raster): void {
     for (let column = 0; column < width; column++) {
       const index = row * width + column;
       const level = (values[index] as number) / top;
-      const light = exposure.white * level ** exposure.gamma + (metal.values[index] as number);
+      const light = exposure.white * knee(level) ** exposure.gamma + (metal.values[index] as number);
       const heel = 1 + (column - width / 2) * slopeX + (row - height / 2) * slopeY;
       const grain = exposure.noise * nearlyNormal(random.bits()) * (0.4 + 0.8 * Math.min(1, level));
       picture.values[index] = exposure.black + (1 - exposure.black) * light * heel + grain;

@@ -138,7 +138,7 @@ function drawField(width: number, height: number, random: Random): Pick<Scene, '
 
 function drawExposure(random: Random): Exposure {
   return {
-    white: random.uniform(0.62, 0.92),
+    white: random.uniform(0.55, 0.78),
     black: random.uniform(0, 0.1),
     gamma: random.uniform(0.75, 1.35),
     softTissue: random.uniform(0.14, 0.26),
