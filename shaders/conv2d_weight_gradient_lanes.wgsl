@@ -6,6 +6,7 @@
 alias T = vec4f;
 const LANES: u32 = 8u;
 const BLOCKS: u32 = 8u;
+const PIXELS: u32 = 4u; // multiplied at once, so that a sum that does not fit the registers is loaded once for four
 
 struct Parameters {
   pixels: u32,       // images * outHeight * outWidth
@@ -51,26 +52,34 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   var oy = begin / parameters.outWidth % parameters.outHeight;
   var image = begin / parameters.outWidth / parameters.outHeight;
   var sum: array<array<vec4f, BLOCKS>, 4>;
-  for (var pixel = begin; pixel < end; pixel++) {
-    let iy = oy * parameters.strideY + ky - parameters.padY; // wraps to a huge number above the image
-    let ix = ox * parameters.strideX + kx - parameters.padX;
-    let inside = iy < parameters.height && ix < parameters.width;
-    let at = select(0u, ((image * parameters.height + iy) * parameters.width + ix) * parameters.xStride, inside);
-    let value = select(vec4f(0), prologue(x[parameters.xOffset + at + ci], ci), inside);
-    let source = parameters.dyOffset + pixel * parameters.dyStride + co;
-    for (var j = 0u; j < BLOCKS; j++) {
-      let gradient = dy[source + j];
-      for (var i = 0u; i < 4u; i++) {
-        sum[i][j] += value[i] * gradient;
+  for (var first = begin; first < end; first += PIXELS) {
+    var values: mat4x4f; // a column a pixel
+    for (var k = 0u; k < PIXELS; k++) {
+      let iy = oy * parameters.strideY + ky - parameters.padY; // wraps to a huge number above the image
+      let ix = ox * parameters.strideX + kx - parameters.padX;
+      let inside = iy < parameters.height && ix < parameters.width && first + k < end;
+      let at = select(0u, ((image * parameters.height + iy) * parameters.width + ix) * parameters.xStride, inside);
+      values[k] = select(vec4f(0), prologue(x[parameters.xOffset + at + ci], ci), inside);
+      ox++;
+      if (ox == parameters.outWidth) {
+        ox = 0u;
+        oy++;
+        if (oy == parameters.outHeight) {
+          oy = 0u;
+          image++;
+        }
       }
     }
-    ox++;
-    if (ox == parameters.outWidth) {
-      ox = 0u;
-      oy++;
-      if (oy == parameters.outHeight) {
-        oy = 0u;
-        image++;
+    let channels = transpose(values); // a column a channel
+    let source = parameters.dyOffset + co;
+    let last = parameters.pixels - 1u;
+    for (var j = 0u; j < BLOCKS; j++) {
+      let m = mat4x4f(dy[source + first * parameters.dyStride + j],
+                      dy[source + min(first + 1u, last) * parameters.dyStride + j],
+                      dy[source + min(first + 2u, last) * parameters.dyStride + j],
+                      dy[source + min(first + 3u, last) * parameters.dyStride + j]);
+      for (var i = 0u; i < 4u; i++) {
+        sum[i][j] += m * channels[i];
       }
     }
   }

@@ -2,6 +2,7 @@ import { InternalError, required } from '../base/errors.ts';
 import { roundUp } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
+import { LaunchTimer } from '../gpu/launch-timer.ts';
 import { packUniforms } from '../gpu/shader.ts';
 import type { Operand } from '../kernels/definition.ts';
 import type { Plan, PlannedLaunch } from './plan.ts';
@@ -82,14 +83,18 @@ export class Executor {
     for (const commands of this.#submits) {
       const encoder = this.#device.gpu.createCommandEncoder();
       const pass = encoder.beginComputePass();
-      for (const { pipeline, group, workgroups } of commands) {
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, group);
-        pass.dispatchWorkgroups(...workgroups);
-      }
+      for (const command of commands) dispatch(pass, command);
       pass.end();
       this.#device.gpu.queue.submit([encoder.finish()]);
     }
+  }
+
+  /** Runs every launch with a timer around it; returns the seconds of each, in the order of `plan.launches`. */
+  profile(): Promise<Float64Array> {
+    const commands = this.#submits.flat();
+    return new LaunchTimer(this.#device).measure(commands.length, (index, pass) => {
+      dispatch(pass, commands[index] as Command);
+    });
   }
 
   /** The buffer that an operand lies in and its first byte there. */
@@ -107,6 +112,12 @@ export class Executor {
   destroy(): void {
     for (const buffer of this.#owned.splice(0)) this.#device.destroyBuffer(buffer);
   }
+}
+
+function dispatch(pass: GPUComputePassEncoder, { pipeline, group, workgroups }: Command): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(...workgroups);
 }
 
 function pipelineOf(device: Device, { launch }: PlannedLaunch): Promise<Pipeline> {

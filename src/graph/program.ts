@@ -72,6 +72,11 @@ export class Program {
     this.#executor.run();
   }
 
+  /** Runs once with a timer around every launch; see Executor.profile. */
+  profile(): Promise<Float64Array> {
+    return this.#executor.profile();
+  }
+
   /** A contiguous result's bytes, once the runs so far are done. */
   async read(tensor: Tensor): Promise<ArrayBuffer> {
     const operand = required(this.#operands.get(tensor), tensor.name);

@@ -18,7 +18,7 @@ export interface Finding {
 }
 
 /** Least size of what is drawn, a share of the image's long side, so that thin bones' findings can be seen. */
-const LEAST_SIZE = 0.033;
+const LEAST_SIZE = 0.044;
 
 type Draw = (bone: Bone, t: number, subtle: boolean, random: Random) => Finding;
 
@@ -27,7 +27,7 @@ function sign(random: Random): 1 | -1 {
 }
 
 function sizeAt(bone: Bone, t: number): number {
-  return Math.max(LEAST_SIZE, Math.min(0.048, halfWidth(bone, t)));
+  return Math.max(LEAST_SIZE, Math.min(0.06, halfWidth(bone, t)));
 }
 
 /** A splinter of bone, `size` long. */
@@ -55,7 +55,7 @@ const fracture: Draw = (bone, t, subtle, random) => {
   const moving = t > 0.5 ? 1 : -1;
   const overlap = !subtle && random.chance(0.25);
   const gap =
-    size * (subtle ? random.uniform(0.12, 0.25) : overlap ? random.uniform(-1.4, -0.8) : random.uniform(0.4, 0.9));
+    size * (subtle ? random.uniform(0.12, 0.25) : overlap ? random.uniform(-1.4, -0.8) : random.uniform(0.6, 1.1));
   const shift = sign(random) * size * (subtle ? random.uniform(0, 0.25) : random.uniform(overlap ? 0.8 : 0.5, 1.4));
   const angle = sign(random) * (subtle ? random.uniform(0, 0.05) : random.uniform(0.08, 0.35));
   const cut: Omit<Cut, 'keeps'> = {
@@ -125,7 +125,7 @@ function pins(bone: Bone, t: number, subtle: boolean, brightness: number, random
       y: bone.axis.y * Math.cos(angle) + bone.axis.x * Math.sin(angle),
     };
     const centre = offset(middle, bone.axis, size * random.uniform(-0.5, 0.5));
-    const width = random.uniform(0.006, 0.009);
+    const width = random.uniform(0.007, 0.01);
     return plainRod(
       offset(centre, axis, -reach),
       offset(centre, axis, reach * random.uniform(0.7, 1.1)),

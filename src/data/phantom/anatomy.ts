@@ -60,7 +60,7 @@ export function drawBuild(random: Random, keyed: (name: string) => number): Buil
     softness: random.uniform(0.88, 1.2),
     cortex: random.uniform(0.26, 0.42),
     medulla: random.uniform(0.2, 0.36),
-    child: random.chance(0.2),
+    child: random.chance(0.14),
     vary: (name, spread) => 1 + spread * keyed(name),
   };
 }

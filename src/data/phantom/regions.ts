@@ -47,7 +47,7 @@ export const REGION_SHAPES: Readonly<Record<Region, RegionShape>> = {
   XR_ELBOW: {
     focus: { x: 0, y: 1.44 },
     wander: { x: 0.05, y: 0.08 },
-    field: [0.72, 0.95],
+    field: [0.56, 0.72],
     upright: 180,
     tilt: 25,
     maxObliquity: 0.9,
@@ -58,7 +58,7 @@ export const REGION_SHAPES: Readonly<Record<Region, RegionShape>> = {
   XR_FINGER: {
     focus: { x: 0, y: 0 },
     wander: { x: 0.01, y: 0.05 },
-    field: [0.34, 0.44],
+    field: [0.25, 0.33],
     upright: 0,
     tilt: 20,
     maxObliquity: 0.8,
@@ -69,7 +69,7 @@ export const REGION_SHAPES: Readonly<Record<Region, RegionShape>> = {
   XR_FOREARM: {
     focus: { x: 0, y: 0.84 },
     wander: { x: 0.03, y: 0.2 },
-    field: [0.95, 1.2],
+    field: [0.7, 0.9],
     upright: 0,
     tilt: 18,
     maxObliquity: 0.75,
@@ -80,7 +80,7 @@ export const REGION_SHAPES: Readonly<Record<Region, RegionShape>> = {
   XR_HAND: {
     focus: { x: -0.02, y: 0 },
     wander: { x: 0.02, y: 0.05 },
-    field: [0.7, 0.86],
+    field: [0.56, 0.72],
     upright: 0,
     tilt: 18,
     maxObliquity: 0.6,
@@ -91,7 +91,7 @@ export const REGION_SHAPES: Readonly<Record<Region, RegionShape>> = {
   XR_HUMERUS: {
     focus: { x: 0.02, y: 2.15 },
     wander: { x: 0.04, y: 0.35 },
-    field: [1, 1.3],
+    field: [0.75, 1],
     upright: 180,
     tilt: 15,
     maxObliquity: 0.9,
@@ -102,7 +102,7 @@ export const REGION_SHAPES: Readonly<Record<Region, RegionShape>> = {
   XR_SHOULDER: {
     focus: { x: 0.14, y: 2.82 },
     wander: { x: 0.08, y: 0.06 },
-    field: [0.85, 1.05],
+    field: [0.68, 0.84],
     upright: 180,
     tilt: 12,
     maxObliquity: 0.4,
@@ -113,7 +113,7 @@ export const REGION_SHAPES: Readonly<Record<Region, RegionShape>> = {
   XR_WRIST: {
     focus: { x: 0, y: 0.25 },
     wander: { x: 0.02, y: 0.05 },
-    field: [0.46, 0.6],
+    field: [0.35, 0.45],
     upright: 0,
     tilt: 20,
     maxObliquity: 0.9,

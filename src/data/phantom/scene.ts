@@ -60,7 +60,7 @@ interface Site {
  * Chance of metal that is not a side marker. Abnormal pictures have it as often as normal ones, implants counted, so
  * that bright pixels alone tell nothing.
  */
-const METAL_CHANCE = 0.5;
+const METAL_CHANCE = 0.42;
 /** Chance of other metal in an abnormal picture without an implant; a third of the abnormal ones have implants. */
 const DECOY_CHANCE = (METAL_CHANCE - 1 / 3) / (2 / 3);
 
@@ -142,7 +142,7 @@ function drawExposure(random: Random): Exposure {
     black: random.uniform(0, 0.1),
     gamma: random.uniform(0.75, 1.35),
     softTissue: random.uniform(0.14, 0.26),
-    noise: random.uniform(0.008, 0.03),
+    noise: random.uniform(0.006, 0.022),
     leakage: random.chance(0.3) ? random.uniform(0.1, 0.4) : random.uniform(0, 0.06),
     heel: random.uniform(0, 0.2),
     heelAngle: random.uniform(0, 2 * Math.PI),
