@@ -6,6 +6,7 @@ import { resizeSquare } from '../data/resize.ts';
 import { nodeFiles } from '../io/node.ts';
 import { encodeNodePng, nodeDecoder } from '../io/node-png.ts';
 import { drawClassActivationMap } from '../models/cam.ts';
+import { batchOf } from '../models/images.ts';
 import { Inference } from '../models/inference.ts';
 import { THRESHOLD } from '../train/metrics.ts';
 import { sigmoid } from '../train/predict-split.ts';
@@ -57,16 +58,8 @@ export async function predictImage(
   image: DecodedImage,
   wanted: (probability: number) => boolean,
 ): Promise<{ probability: number; overlay: Uint8Array | undefined }> {
-  const resized = resizeSquare(image, inference.options.imageSize);
-  const pixels = new Uint8Array(4 * Math.ceil(resized.length / 4));
-  pixels.set(resized);
-  const { value } = await inference.run({
-    pixels,
-    offsets: Uint32Array.of(0),
-    channels: Uint32Array.of(image.channels),
-    flips: Uint32Array.of(0),
-    angles: Float32Array.of(0),
-  });
+  const { imageSize } = inference.options;
+  const { value } = await inference.run(batchOf([resizeSquare(image, imageSize)], imageSize));
   const probability = sigmoid(new Float32Array(await value)[0] as number);
   if (!wanted(probability)) return { probability, overlay: undefined };
   const { width, height, channels } = image;

@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises';
 import { UsageError, UserError } from '../base/errors.ts';
 import { type PackedSplit, packSplit } from '../data/packed.ts';
 import { readSplit, type Split, type SplitName } from '../data/mura.ts';
-import { Device } from '../gpu/device.ts';
-import { type NodeAdapter, openAdapter } from '../gpu/node.ts';
-import { loadShader } from '../gpu/node-shaders.ts';
+import type { Device } from '../gpu/device.ts';
+import type { NodeAdapter } from '../gpu/node.ts';
+import { openDevice as openNodeDevice } from '../gpu/node-device.ts';
 import { nodeFiles } from '../io/node.ts';
 import { nodeImageReader } from '../io/node-workers.ts';
 import type { ModelDefinition } from '../models/definition.ts';
@@ -24,10 +24,10 @@ export interface Opened {
 
 /** Opens the adapter that `--adapter` asks for and says which it is and why. */
 export async function openDevice(adapter: string, context: Context): Promise<Opened> {
-  const found = await openAdapter({ adapter });
-  context.note(`adapter: ${found.name}, ${found.driver} (${found.kind}), because ${found.reason}`);
-  const device = await Device.open(found.adapter, { adapter: found.name, kind: found.kind }, loadShader);
-  return { device, adapter: found };
+  const opened = await openNodeDevice({ adapter });
+  const { name, driver, kind, reason } = opened.adapter;
+  context.note(`adapter: ${name}, ${driver} (${kind}), because ${reason}`);
+  return opened;
 }
 
 /** The first `limit` images of a split; studies that lose all of theirs go too. */

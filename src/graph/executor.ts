@@ -5,6 +5,8 @@ import type { Pipeline } from '../gpu/pipelines.ts';
 import { LaunchTimer } from '../gpu/launch-timer.ts';
 import { packUniforms } from '../gpu/shader.ts';
 import type { Operand } from '../kernels/definition.ts';
+import type { Guards } from './guards.ts';
+import type { Slot } from './memory.ts';
 import type { Plan, PlannedLaunch } from './plan.ts';
 
 /** A submit longer than this may trip a watchdog, which resets a GPU after 2 to 10 s. In seconds. */
@@ -47,19 +49,28 @@ export class Executor {
 
   /**
    * Allocates the plan's buffers, compiles its pipelines side by side and makes its bind groups. `external` gives the
-   * buffers of storages that the plan does not own; a storage of the plan found there is not allocated either.
+   * buffers of storages that the plan does not own; a storage of the plan found there is not allocated either. With
+   * `guards`, no two storages share a buffer.
    */
-  static async create(device: Device, plan: Plan, external: ReadonlyMap<object, BoundBuffer>): Promise<Executor> {
+  static async create(
+    device: Device,
+    plan: Plan,
+    external: ReadonlyMap<object, BoundBuffer>,
+    guards?: Guards,
+  ): Promise<Executor> {
     const buffers = new Map(external);
     const owned: GPUBuffer[] = [];
     const pipelines = await Promise.all(plan.launches.map((planned) => pipelineOf(device, planned)));
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    for (const slot of plan.slots) {
+    for (const slot of guards ? plan.slots.flatMap(separate) : plan.slots) {
       const missing = slot.storages.filter((storage) => !buffers.has(storage));
       if (missing.length === 0) continue;
-      const buffer = device.createBuffer(slot.storages[0]?.label ?? 'activations', slot.bytes, usage);
-      owned.push(buffer);
-      for (const storage of missing) buffers.set(storage, { buffer });
+      const label = slot.storages[0]?.label ?? 'activations';
+      const bound = guards?.createBuffer(label, slot.bytes, usage) ?? {
+        buffer: device.createBuffer(label, slot.bytes, usage),
+      };
+      owned.push(bound.buffer);
+      for (const storage of missing) buffers.set(storage, bound);
     }
     const uniforms = uploadUniforms(device, plan.launches, pipelines);
     owned.push(uniforms.buffer);
@@ -119,6 +130,8 @@ function dispatch(pass: GPUComputePassEncoder, { pipeline, group, workgroups }: 
   pass.setBindGroup(0, group);
   pass.dispatchWorkgroups(...workgroups);
 }
+
+const separate = (slot: Slot): Slot[] => slot.storages.map((storage) => ({ bytes: storage.bytes, storages: [storage] }));
 
 function pipelineOf(device: Device, { launch }: PlannedLaunch): Promise<Pipeline> {
   return device.pipelines.get({

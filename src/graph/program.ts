@@ -4,6 +4,7 @@ import type { Device } from '../gpu/device.ts';
 import type { Operand } from '../kernels/definition.ts';
 import { type BoundBuffer, Executor } from './executor.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
+import { Guards } from './guards.ts';
 import { optimise, type PassName } from './passes/index.ts';
 import { type External, type Plan, planGraph } from './plan.ts';
 
@@ -17,19 +18,28 @@ export interface ProgramOptions {
   /** Passes to leave out. */
   readonly without?: readonly PassName[];
   readonly variant?: (node: Node) => string | undefined;
+  /** For tests: every tensor lies between guard words, in a buffer of its own that was full of NaN. */
+  readonly guarded?: boolean;
 }
 
 /** A graph made ready to run on a device: its inputs can be written, its results read. */
 export class Program {
   readonly #device: Device;
   readonly #executor: Executor;
-  readonly #inputs: ReadonlyMap<Tensor, GPUBuffer>;
+  readonly #inputs: ReadonlyMap<Tensor, BoundBuffer>;
+  readonly #guards: Guards | undefined;
   readonly #operands: ReadonlyMap<Tensor, Operand>;
 
-  private constructor(device: Device, executor: Executor, inputs: ReadonlyMap<Tensor, GPUBuffer>) {
+  private constructor(
+    device: Device,
+    executor: Executor,
+    inputs: ReadonlyMap<Tensor, BoundBuffer>,
+    guards: Guards | undefined,
+  ) {
     this.#device = device;
     this.#executor = executor;
     this.#inputs = inputs;
+    this.#guards = guards;
     this.#operands = executor.plan.operands;
   }
 
@@ -40,18 +50,22 @@ export class Program {
     optimise(graph, kept, options.without);
     const external = new Map(places);
     const bindings = new Map(options.bindings ?? []);
-    const inputs = new Map<Tensor, GPUBuffer>();
+    const guards = options.guarded ? new Guards(device) : undefined;
+    const inputs = new Map<Tensor, BoundBuffer>();
     for (const tensor of new Set(graph.nodes.flatMap((node) => node.inputs))) {
       if (tensor?.role !== 'input' || external.has(tensor)) continue;
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-      const buffer = device.createBuffer(tensor.name, 4 * elementCount(tensor.shape), usage);
-      inputs.set(tensor, buffer);
+      const bytes = 4 * elementCount(tensor.shape);
+      const bound = guards?.createBuffer(tensor.name, bytes, usage) ?? {
+        buffer: device.createBuffer(tensor.name, bytes, usage),
+      };
+      inputs.set(tensor, bound);
       external.set(tensor, { storage: tensor, offset: 0 });
-      bindings.set(tensor, { buffer });
+      bindings.set(tensor, bound);
     }
     const variant = options.variant ? { variant: options.variant } : {};
     const plan = planGraph(graph, device.traits, { kept: new Set(results), external, ...variant });
-    return new Program(device, await Executor.create(device, plan, bindings), inputs);
+    return new Program(device, await Executor.create(device, plan, bindings, guards), inputs, guards);
   }
 
   get plan(): Plan {
@@ -63,9 +77,15 @@ export class Program {
     return this.#executor.bytes;
   }
 
+  /** Whether the program reads this input. */
+  uses(tensor: Tensor): boolean {
+    return this.#inputs.has(tensor);
+  }
+
   /** Writes an input, or its first elements; queued before the next run. */
   write(tensor: Tensor, values: ArrayBufferView<ArrayBuffer>): void {
-    this.#device.gpu.queue.writeBuffer(required(this.#inputs.get(tensor), tensor.name), 0, values);
+    const { buffer, offset = 0 } = required(this.#inputs.get(tensor), tensor.name);
+    this.#device.gpu.queue.writeBuffer(buffer, offset, values);
   }
 
   run(): void {
@@ -89,8 +109,13 @@ export class Program {
     return this.#executor.locate(required(this.#operands.get(tensor), tensor.name));
   }
 
+  /** What was written outside of the tensors of a guarded program, as lines for people. */
+  async findOverruns(): Promise<string[]> {
+    return (await this.#guards?.findOverruns()) ?? [];
+  }
+
   destroy(): void {
     this.#executor.destroy();
-    for (const buffer of this.#inputs.values()) this.#device.destroyBuffer(buffer);
+    for (const { buffer } of this.#inputs.values()) this.#device.destroyBuffer(buffer);
   }
 }

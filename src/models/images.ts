@@ -1,3 +1,4 @@
+import { ShapeError } from '../base/errors.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { Program } from '../graph/program.ts';
 import { AUGMENT_WORDS, augment } from '../kernels/augment.ts';
@@ -58,4 +59,30 @@ export class ImageInput {
     program.write(this.#table, integers);
     program.write(this.#bytes, batch.pixels as Uint8Array<ArrayBuffer>);
   }
+}
+
+/** Square images as a batch: each [size,size] grey bytes or three planes of them; neither mirrored nor turned. */
+export function batchOf(images: readonly Uint8Array[], size: number): ImageBatch {
+  const room = images.map((image) => 4 * Math.ceil(image.length / 4));
+  const pixels = new Uint8Array(room.reduce((sum, bytes) => sum + bytes, 0));
+  const offsets = new Uint32Array(images.length);
+  let end = 0;
+  images.forEach((image, index) => {
+    if (image.length !== size * size && image.length !== 3 * size * size) {
+      throw new ShapeError(
+        `image ${index} of the batch has ${image.length} bytes, expected ${size * size} (grey) or ${3 * size * size} ` +
+          `(red, green and blue planes) for ${size} pixels`,
+      );
+    }
+    pixels.set(image, end);
+    offsets[index] = end;
+    end += room[index] as number;
+  });
+  return {
+    pixels,
+    offsets,
+    channels: Uint32Array.from(images, (image) => image.length / (size * size)),
+    flips: new Uint32Array(images.length),
+    angles: new Float32Array(images.length),
+  };
 }

@@ -4,9 +4,19 @@ import { boundingBox, offset, type Point, type SceneBox } from './geometry.ts';
 import type { Lesion } from './lesion.ts';
 import { plainRod, plate, type Rod, rodsBox, screw } from './metal.ts';
 
-export const ABNORMALITY_KINDS = ['fracture', 'lesion', 'implant'] as const;
+export type AbnormalityKind = 'fracture' | 'lesion' | 'implant';
 
-export type AbnormalityKind = (typeof ABNORMALITY_KINDS)[number];
+/** Shares of the abnormal studies. */
+export const IMPLANT_CHANCE = 0.38;
+const LESION_CHANCE = 0.34;
+export const SUBTLE_CHANCE = 0.15;
+
+/** The kind of a study's abnormality. */
+export function drawKind(random: Random): AbnormalityKind {
+  const point = random.uniform();
+  if (point < IMPLANT_CHANCE) return 'implant';
+  return point < IMPLANT_CHANCE + LESION_CHANCE ? 'lesion' : 'fracture';
+}
 
 /** What an abnormality puts in place of the bone at its site, and beside it. Scene units. */
 export interface Finding {
@@ -19,6 +29,9 @@ export interface Finding {
 
 /** Least size of what is drawn, a share of the image's long side, so that thin bones' findings can be seen. */
 const LEAST_SIZE = 0.044;
+
+/** Room that an implant's box leaves around the metal, in scene units. */
+const IMPLANT_MARGIN = 0.015;
 
 type Draw = (bone: Bone, t: number, subtle: boolean, random: Random) => Finding;
 
@@ -55,8 +68,8 @@ const fracture: Draw = (bone, t, subtle, random) => {
   const moving = t > 0.5 ? 1 : -1;
   const overlap = !subtle && random.chance(0.25);
   const gap =
-    size * (subtle ? random.uniform(0.12, 0.25) : overlap ? random.uniform(-1.4, -0.8) : random.uniform(0.6, 1.1));
-  const shift = sign(random) * size * (subtle ? random.uniform(0, 0.25) : random.uniform(overlap ? 0.8 : 0.5, 1.4));
+    size * (subtle ? random.uniform(0.12, 0.25) : overlap ? random.uniform(-1.4, -0.8) : random.uniform(0.7, 1.2));
+  const shift = sign(random) * size * (subtle ? random.uniform(0, 0.25) : random.uniform(overlap ? 0.9 : 0.7, 1.5));
   const angle = sign(random) * (subtle ? random.uniform(0, 0.05) : random.uniform(0.08, 0.35));
   const cut: Omit<Cut, 'keeps'> = {
     along: t * bone.length,
@@ -78,8 +91,8 @@ const fracture: Draw = (bone, t, subtle, random) => {
     ),
   );
   const middle = { x: pivot.x + away.x / 2, y: pivot.y + away.y / 2 };
-  const along = size + Math.abs(gap) / 2 + 0.3 * half;
-  const across = half * 1.2 + Math.abs(shift) / 2;
+  const along = 0.85 * size + Math.abs(gap) / 2 + 0.2 * half;
+  const across = half * 1.05 + Math.abs(shift) / 2;
   const corners = [-1, 1].flatMap((a) => [-1, 1].map((b) => offset(middle, bone.axis, a * along, b * across)));
   return {
     bones: [still, moveBone(moved, pivot, angle, away), ...chips],
@@ -94,7 +107,7 @@ const lesion: Draw = (bone, t, subtle, random) => {
   const lytic = random.chance(0.6);
   const expansile = lytic && !subtle && random.chance(0.4);
   const radius =
-    size * (subtle ? random.uniform(0.5, 0.65) : expansile ? random.uniform(1.25, 1.6) : random.uniform(0.8, 1.15));
+    size * (subtle ? random.uniform(0.5, 0.65) : expansile ? random.uniform(1.25, 1.6) : random.uniform(0.95, 1.25));
   const strength = subtle ? random.uniform(0.35, 0.5) : random.uniform(0.8, 0.97);
   const stretch = random.uniform(1, 1.5);
   const centre = pointOn(bone, t, random.uniform(-0.35, 0.35));
@@ -105,8 +118,8 @@ const lesion: Draw = (bone, t, subtle, random) => {
     angle: Math.atan2(bone.axis.y, bone.axis.x) + random.uniform(-0.4, 0.4),
     wobble: random.uniform(0.04, 0.14),
     phase: random.uniform(0, 6),
-    gain: lytic ? -strength : 1.5 * strength,
-    rim: lytic && random.chance(0.6) ? random.uniform(0.3, 0.8) : 0,
+    gain: lytic ? -strength : 1.9 * strength,
+    rim: lytic && !subtle ? random.uniform(0.4, 0.9) : 0,
     shell: expansile ? (0.45 * halfWidth(bone, t)) / bone.unit : 0,
   };
   return { bones: [bone], lesions: [drawn], rods: [], box: boundingBox([centre], radius * Math.sqrt(stretch) * 1.12) };
@@ -117,7 +130,7 @@ function pins(bone: Bone, t: number, subtle: boolean, brightness: number, random
   const size = sizeAt(bone, t);
   const middle = pointOn(bone, t);
   const tilt = random.uniform(0.25, 0.6);
-  const reach = size * random.uniform(2, 2.8);
+  const reach = size * random.uniform(1.6, 2.2);
   return [1, -1].slice(0, subtle ? 1 : 2).map((way) => {
     const angle = way * tilt;
     const axis = {
@@ -125,7 +138,7 @@ function pins(bone: Bone, t: number, subtle: boolean, brightness: number, random
       y: bone.axis.y * Math.cos(angle) + bone.axis.x * Math.sin(angle),
     };
     const centre = offset(middle, bone.axis, size * random.uniform(-0.5, 0.5));
-    const width = random.uniform(0.007, 0.01);
+    const width = random.uniform(0.0065, 0.009);
     return plainRod(
       offset(centre, axis, -reach),
       offset(centre, axis, reach * random.uniform(0.7, 1.1)),
@@ -154,7 +167,7 @@ function screws(bone: Bone, t: number, subtle: boolean, brightness: number, rand
 function plated(bone: Bone, t: number, brightness: number, random: Random): Rod[] {
   const size = sizeAt(bone, t);
   const holes = 4 + random.integer(3);
-  const length = size * random.uniform(3.6, 5);
+  const length = size * random.uniform(3, 4.2);
   const way = sign(random);
   const edge = random.chance(0.4);
   const half = halfWidth(bone, t);
@@ -176,7 +189,7 @@ function plated(bone: Bone, t: number, brightness: number, random: Random): Rod[
 }
 
 const implant: Draw = (bone, t, subtle, random) => {
-  const brightness = random.uniform(0.35, 0.75) * (subtle ? 0.7 : 1);
+  const brightness = random.uniform(0.3, 0.62) * (subtle ? 0.7 : 1);
   const form = random.uniform();
   const rods =
     form < 0.35
@@ -184,7 +197,7 @@ const implant: Draw = (bone, t, subtle, random) => {
       : form < 0.65 || subtle
         ? screws(bone, t, subtle, brightness, random)
         : plated(bone, t, brightness, random);
-  return { bones: [bone], lesions: [], rods, box: rodsBox(rods) };
+  return { bones: [bone], lesions: [], rods, box: rodsBox(rods, IMPLANT_MARGIN) };
 };
 
 /** How each kind is drawn at the fraction `t` of a bone that the camera has projected. */

@@ -47,15 +47,15 @@ function cable(width: number, height: number, random: Random): Rod[] {
     const across = start + (end - start) * t + sway * Math.sin(Math.PI * 1.5 * t);
     return upright ? { x: across * width, y: t * height } : { x: t * width, y: across * height };
   });
-  return polyline(points, random.uniform(0.004, 0.008), random.uniform(0.3, 0.8));
+  return polyline(points, random.uniform(0.005, 0.01), random.uniform(0.35, 0.9));
 }
 
 /** Press studs or buttons of clothing. */
 function buttons(width: number, height: number, random: Random): Rod[] {
   return Array.from({ length: 1 + random.integer(3) }, () => {
     const at = { x: random.uniform(0.05, 0.95) * width, y: random.uniform(0.05, 0.95) * height };
-    const radius = random.uniform(0.016, 0.03);
-    const brightness = random.uniform(0.5, 0.95);
+    const radius = random.uniform(0.018, 0.036);
+    const brightness = random.uniform(0.6, 1);
     return { ...plainRod(at, at, radius, brightness), holes: [at], holeRadius: radius * random.uniform(0.25, 0.45) };
   });
 }
@@ -65,7 +65,7 @@ function band(bone: Bone, random: Random): Rod[] {
   const t = random.uniform(0.2, 0.8);
   const reach = Math.max(0.03, halfWidth(bone, t)) * random.uniform(1.7, 2.1);
   const at = pointOn(bone, t);
-  const halfBand = random.uniform(0.008, 0.015);
+  const halfBand = random.uniform(0.009, 0.018);
   return [
     plainRod(offset(at, bone.axis, 0, -reach), offset(at, bone.axis, 0, reach), halfBand, random.uniform(0.5, 0.9)),
   ];
@@ -73,10 +73,10 @@ function band(bone: Bone, random: Random): Rod[] {
 
 /** A strip of lead with the patient's number, along an edge. */
 function nameStrip(width: number, height: number, random: Random): Rod[] {
-  const length = random.uniform(0.07, 0.13);
+  const length = random.uniform(0.08, 0.16);
   const x = random.uniform(0.04, Math.max(0.05, width - length - 0.04));
   const y = random.chance(0.5) ? random.uniform(0.03, 0.08) : height - random.uniform(0.03, 0.08);
-  const halfStrip = random.uniform(0.01, 0.02);
+  const halfStrip = random.uniform(0.012, 0.026);
   return [plainRod({ x, y }, { x: x + length, y: y + random.uniform(-0.02, 0.02) }, halfStrip, random.uniform(0.8, 1))];
 }
 

@@ -51,11 +51,11 @@ export function plate(
   };
 }
 
-/** The smallest box that holds all rods, in their own units. */
-export function rodsBox(rods: readonly Rod[]): SceneBox {
-  const margin = Math.max(...rods.map((rod) => rod.halfWidth));
+/** The smallest box that holds all rods, widened by `margin` on each side, in the rods' own units. */
+export function rodsBox(rods: readonly Rod[], margin: number): SceneBox {
+  const widest = Math.max(...rods.map((rod) => rod.halfWidth));
   return boundingBox(
     rods.flatMap((rod) => [rod.from, rod.to]),
-    margin,
+    widest + margin,
   );
 }

@@ -39,6 +39,11 @@ const MURA_STUDIES: Readonly<Record<Region, readonly [normal: number, abnormal: 
   XR_WRIST: [2274, 1423],
 };
 
+/** The random numbers of one purpose in a study, or in one of its views. */
+export function studyStream(study: PhantomStudy, purpose: string, view = 0): Random {
+  return new Random(study.seed, fnv1a32(`phantom ${purpose}`), study.index, view);
+}
+
 /** Chances of at most 1, 2, 3 views (4 are the most); 2.7 on average, as in MURA. */
 const VIEWS_BELOW = [0.12, 0.38, 0.8];
 /** Chance that a patient comes back for another study. */

@@ -1,7 +1,7 @@
-import { hash32, Random } from '../../base/random.ts';
+import { fnv1a32, hash32, Random } from '../../base/random.ts';
 import type { AbnormalityKind } from './abnormalities.ts';
 import type { PhantomStudy } from './plan.ts';
-import { boneBox, drawBone, drawLesion, drawLimb, drawRod, makeRaster, type Raster } from './raster.ts';
+import { boneBox, drawBone, drawLesion, drawLimb, drawRod, makeRaster, type Raster, TILE } from './raster.ts';
 import { composeScene, type Scene } from './scene.ts';
 import { noiseTile } from './texture.ts';
 
@@ -30,11 +30,11 @@ const CLIPPED = 0.03;
 function attenuation(scene: Scene, width: number, height: number, scale: number): Raster {
   const bone = makeRaster(width, height, scale);
   const tile = noiseTile(hash32(scene.noiseSeed, 1));
-  scene.bones.forEach((each, index) => {
+  for (const each of scene.bones) {
     const box = boneBox(each);
     const seen = box.x < scene.width && box.y < scene.height && box.x + box.width > 0 && box.y + box.height > 0;
-    if (seen) drawBone(bone, each, tile, index * 41);
-  });
+    if (seen) drawBone(bone, each, tile, fnv1a32(each.name) & (TILE - 1));
+  }
   for (const lesion of scene.lesions) drawLesion(bone, lesion);
   const soft = makeRaster(width, height, scale);
   for (const limb of scene.tissue) drawLimb(soft, limb, scene.zoom);

@@ -1,14 +1,14 @@
-import { fnv1a32, hash32, Random } from '../../base/random.ts';
-import { ABNORMALITIES, ABNORMALITY_KINDS, type AbnormalityKind } from './abnormalities.ts';
-import { type Body, type Build, drawBuild, type Limb, makeArm, type Pose } from './anatomy.ts';
-import { type Bone, pointOn, projectBone } from './bone.ts';
+import { fnv1a32, Random } from '../../base/random.ts';
+import { ABNORMALITIES, type AbnormalityKind, drawKind, IMPLANT_CHANCE, SUBTLE_CHANCE } from './abnormalities.ts';
+import { type Body, type Build, drawBuild, type Limb, makeArm } from './anatomy.ts';
+import { type Bone, projectBone } from './bone.ts';
 import { boneIsland, decoyMetal, sideMarker } from './distractors.ts';
-import { between, type Camera, type Point, project, type SceneBox } from './geometry.ts';
-import { rayBoneName, rayJoints } from './hand.ts';
+import { drawSite, drawView, frame, type Site } from './framing.ts';
+import { type Camera, project, type SceneBox } from './geometry.ts';
 import type { Lesion } from './lesion.ts';
 import type { Rod } from './metal.ts';
-import type { PhantomStudy } from './plan.ts';
-import { drawPose, REGION_SHAPES, type SiteRange } from './regions.ts';
+import { type PhantomStudy, studyStream } from './plan.ts';
+import { drawPose, REGION_SHAPES } from './regions.ts';
 
 /** How the picture is exposed and developed. */
 export interface Exposure {
@@ -46,83 +46,22 @@ export interface Scene {
   readonly noiseSeed: number;
 }
 
-/** Where a study's abnormality is, or would be: normal studies have a site too, so that framing tells nothing. */
-interface Site {
-  readonly bone: string;
-  readonly t: number;
-  /** The finger in the middle of a finger's picture. */
-  readonly ray: number;
-  /** The finger is seen without its neighbours. */
-  readonly alone: boolean;
-}
+/** Pictures stand upright: the long side is the height. */
+const HEIGHT = 1;
 
 /**
  * Chance of metal that is not a side marker. Abnormal pictures have it as often as normal ones, implants counted, so
  * that bright pixels alone tell nothing.
  */
-const METAL_CHANCE = 0.42;
-/** Chance of other metal in an abnormal picture without an implant; a third of the abnormal ones have implants. */
-const DECOY_CHANCE = (METAL_CHANCE - 1 / 3) / (2 / 3);
-
-/** Least distance of a site from the image's edges. */
-const SITE_MARGIN = 0.17;
-
-function streamOf(study: PhantomStudy, purpose: string, ...words: number[]): Random {
-  return new Random(study.seed, fnv1a32(`phantom ${purpose}`), study.index, ...words);
-}
-
-function drawSite(study: PhantomStudy): Site {
-  const random = streamOf(study, 'site');
-  const ray = random.integer(5);
-  const fingerSites = [0, 1, 2].map((segment): SiteRange => ({ bone: rayBoneName(ray, segment), from: 0.25, to: 0.8 }));
-  const sites = study.region === 'XR_FINGER' ? fingerSites.slice(1) : REGION_SHAPES[study.region].sites;
-  const range = random.pick(sites);
-  return { bone: range.bone, t: random.uniform(range.from, range.to), ray, alone: random.chance(0.5) };
-}
+const METAL_CHANCE = 0.48;
+/** Chance of other metal in an abnormal picture without an implant. */
+const DECOY_CHANCE = (METAL_CHANCE - IMPLANT_CHANCE) / (1 - IMPLANT_CHANCE);
 
 function buildOf(study: PhantomStudy): Build {
   const key = fnv1a32('phantom bone');
   const keyed = (name: string): number =>
     new Random(study.seed, key, study.split === 'train' ? 0 : 1, study.patient, fnv1a32(name)).uniform(-1, 1);
   return drawBuild(new Random(study.seed, key, study.split === 'train' ? 0 : 1, study.patient), keyed);
-}
-
-function drawCamera(study: PhantomStudy, build: Build, pose: Pose, site: Site, random: Random): Omit<Camera, 'centre'> {
-  const shape = REGION_SHAPES[study.region];
-  const [least, most] = shape.field;
-  let focus: Point = {
-    x: shape.focus.x + random.uniform(-1, 1) * shape.wander.x,
-    y: shape.focus.y + random.uniform(-1, 1) * shape.wander.y,
-  };
-  let angle = shape.upright + random.uniform(-shape.tilt, shape.tilt);
-  const mirror = random.chance(0.5);
-  if (study.region === 'XR_FINGER') {
-    const joints = rayJoints(site.ray, build, pose);
-    const [a, b] = [joints[1] as Point, joints[joints.length - 1] as Point];
-    focus = between(a, b, random.uniform(0.35, 0.6));
-    const direction = (Math.atan2(b.x - a.x, a.y - b.y) * 180) / Math.PI;
-    angle += mirror ? direction : -direction;
-  }
-  return { focus, angle: (angle * Math.PI) / 180, zoom: 1 / random.uniform(least, most), mirror };
-}
-
-/** Puts the focus near the middle, and the site well inside. */
-function frame(
-  camera: Omit<Camera, 'centre'>,
-  bones: readonly Bone[],
-  site: Site,
-  width: number,
-  height: number,
-  random: Random,
-): Camera {
-  const middle = { x: width * random.uniform(0.4, 0.6), y: height * random.uniform(0.4, 0.6) };
-  const first: Camera = { ...camera, centre: middle };
-  const bone = bones.find(({ name }) => name === site.bone);
-  if (bone === undefined) return first;
-  const at = project(first, pointOn(bone, site.t));
-  const inside = (value: number, size: number): number =>
-    Math.min(size - SITE_MARGIN, Math.max(SITE_MARGIN, value)) - value;
-  return { ...first, centre: { x: middle.x + inside(at.x, width), y: middle.y + inside(at.y, height) } };
 }
 
 function drawField(width: number, height: number, random: Random): Pick<Scene, 'field' | 'fieldAngle'> {
@@ -167,20 +106,36 @@ function addFindings(
 ): Pick<Scene, 'bones' | 'lesions' | 'rods' | 'boxes'> {
   const target = bones.find(({ name }) => name === site.bone);
   if (study.label === 0 || target === undefined) return { bones, lesions: [], rods: [], boxes: [] };
-  const random = streamOf(study, 'abnormality');
-  const kind = random.pick(ABNORMALITY_KINDS);
-  const finding = ABNORMALITIES[kind](target, site.t, random.chance(0.18), random);
+  const random = studyStream(study, 'abnormality');
+  const kind = drawKind(random);
+  const finding = ABNORMALITIES[kind](target, site.t, random.chance(SUBTLE_CHANCE), random);
   return {
-    bones: [...bones.filter((bone) => bone !== target), ...finding.bones],
+    bones: bones.flatMap((bone) => (bone === target ? finding.bones : [bone])),
     lesions: finding.lesions,
     rods: finding.rods,
     boxes: [{ ...finding.box, kind }],
   };
 }
 
-/** Composes a view of a study. */
+/** Metal of no meaning: another stream than the rest, so that how much is drawn changes nothing else. */
+function addMetal(
+  study: PhantomStudy,
+  view: number,
+  site: Site,
+  bones: readonly Bone[],
+  width: number,
+  implant: boolean,
+): Rod[] {
+  const random = studyStream(study, 'metal', view);
+  const near = random.chance(0.6) ? bones.find(({ name }) => name === site.bone) : random.pick(bones);
+  const marker = random.chance(0.6) ? sideMarker(width, HEIGHT, random) : [];
+  const wanted = !implant && random.chance(study.label === 0 ? METAL_CHANCE : DECOY_CHANCE);
+  return near !== undefined && wanted ? [...marker, ...decoyMetal(width, HEIGHT, near, random)] : marker;
+}
+
+/** Composes a view of a study. Only the findings and the metal depend on the label. */
 export function composeScene(study: PhantomStudy, view: number): Scene {
-  const random = streamOf(study, 'view', view);
+  const random = studyStream(study, 'view', view);
   const site = drawSite(study);
   const build = buildOf(study);
   const drawn = drawPose(study.region, view, random);
@@ -188,25 +143,21 @@ export function composeScene(study: PhantomStudy, view: number): Scene {
   const body: Body = makeArm(build, pose);
   const [narrow, wide] = REGION_SHAPES[study.region].aspect;
   const width = random.uniform(narrow, wide);
-  const height = 1;
-  const camera = frame(drawCamera(study, build, pose, site, random), body.bones, site, width, height, random);
+  const camera = frame(drawView(study.region, build, pose, site, random), body.bones, site, width, HEIGHT, random);
   const bones = body.bones.map((bone) => projectBone(camera, bone));
-  const found = addFindings(study, site, bones);
-  const near = bones.find(({ name }) => name === site.bone && random.chance(0.6)) ?? random.pick(bones);
-  const decoys = study.label === 0 ? METAL_CHANCE : DECOY_CHANCE;
-  const metal = found.rods.length === 0 && random.chance(decoys) ? decoyMetal(width, height, near, random) : [];
-  const marker = random.chance(0.6) ? sideMarker(width, height, random) : [];
   const islands = bones.filter(() => random.chance(0.06)).map((bone) => boneIsland(bone, random));
+  const found = addFindings(study, site, bones);
+  const metal = addMetal(study, view, site, bones, width, found.rods.length > 0);
   return {
     ...found,
     width,
-    height,
+    height: HEIGHT,
     zoom: camera.zoom,
     tissue: body.tissue.map((limb) => projectLimb(camera, limb)),
     lesions: [...islands, ...found.lesions],
-    rods: [...found.rods, ...metal, ...marker],
-    ...drawField(width, height, random),
+    rods: [...found.rods, ...metal],
+    ...drawField(width, HEIGHT, random),
     exposure: drawExposure(random),
-    noiseSeed: hash32(random.bits(), view),
+    noiseSeed: random.bits(),
   };
 }

@@ -1,0 +1,82 @@
+import { required } from '../../base/errors.ts';
+import type { Device } from '../../gpu/device.ts';
+import type { Case, CaseInput, OpCases, ReferenceTensor } from '../../kernels/reference.ts';
+import type { Graph, Tensor } from '../graph.ts';
+import { Program } from '../program.ts';
+import { differences } from './compare.ts';
+import { type Expected, expectedOf } from './expected.ts';
+import { type Slices, traceCase } from './trace.ts';
+import { variantChoices } from './variants.ts';
+
+/** The values of inputs as the references take them. */
+export const asReferences = (values: ReadonlyMap<Tensor, CaseInput>): Map<Tensor, ReferenceTensor> =>
+  new Map(
+    [...values].map(([tensor, { shape, dtype, values: numbers }]) => [
+      tensor,
+      { shape, dtype, values: numbers instanceof Uint32Array ? numbers : Float64Array.from(numbers) },
+    ]),
+  );
+
+export interface GuardedRun {
+  readonly device: Device;
+  /** Used up by the run. */
+  readonly graph: Graph;
+  readonly values: ReadonlyMap<Tensor, CaseInput>;
+  readonly results: readonly Tensor[];
+  readonly choose?: (node: Graph['nodes'][number]) => string | undefined;
+}
+
+/** Runs a graph once between guard words and in buffers full of NaN; throws what the device reported. */
+export async function runGuarded(
+  run: GuardedRun,
+): Promise<{ results: Map<Tensor, ArrayBuffer>; overruns: readonly string[] }> {
+  const { device, graph, values, results, choose } = run;
+  const variant = choose ? { variant: choose } : {};
+  const program = await Program.compile(device, graph, { results, guarded: true, ...variant });
+  try {
+    for (const [tensor, input] of values) if (program.uses(tensor)) program.write(tensor, input.values);
+    program.run();
+    const read = await Promise.all(results.map(async (tensor) => [tensor, await program.read(tensor)] as const));
+    const overruns = await program.findOverruns();
+    await device.finished();
+    return { results: new Map(read), overruns };
+  } finally {
+    program.destroy();
+  }
+}
+
+/** Lines for every result that is not as expected. */
+export function compareResults(
+  label: string,
+  run: ReadonlyMap<Tensor, ArrayBuffer>,
+  expected: ReadonlyMap<Tensor, Expected>,
+): string[] {
+  return [...run].flatMap(([tensor, bytes]) => {
+    const { elements, tolerances } = required(expected.get(tensor), tensor.name);
+    const wanted = elements.map((element, index) => ({ index, element, tolerance: tolerances[index] as number }));
+    return differences(`${label}: ${tensor.name}`, tensor.dtype, bytes, wanted);
+  });
+}
+
+/**
+ * Compares all outputs of a case with its reference, for each variant that fits. Returns a line for each of the first
+ * elements that differ and for each guard that was overwritten; nothing where all is well.
+ */
+export async function checkCase(
+  device: Device,
+  opCases: OpCases,
+  one: Case<unknown>,
+  slices?: Slices,
+): Promise<string[]> {
+  const lines: string[] = [];
+  const choices = variantChoices(traceCase(opCases, one, slices).graph, device.traits);
+  for (const { name, choose } of choices) {
+    const { graph, values, outputs, mutated } = traceCase(opCases, one, slices);
+    const results = [...outputs, ...mutated];
+    const expected = expectedOf(graph, asReferences(values), results);
+    const run = await runGuarded({ device, graph, values, results, choose });
+    const label = `${opCases.op.name} "${one.name}" (${name})`;
+    lines.push(...compareResults(label, run.results, expected), ...run.overruns.map((line) => `${label}: ${line}`));
+  }
+  return lines;
+}

@@ -1,0 +1,37 @@
+import type { DType } from '../../base/shape.ts';
+import type { Element } from '../../kernels/reference.ts';
+
+const LONGEST_LIST = 10;
+
+/** Whether a value of a run is as near to the element as it has to be; words have to be equal. */
+function matches(value: number, element: Element, tolerance: number, dtype: DType): boolean {
+  const { bytes } = element;
+  if (bytes) {
+    return bytes.every((byte, place) => Math.abs(((value >>> (8 * place)) & 255) - byte) <= 0.5 + 255 * tolerance);
+  }
+  return dtype === 'u32' ? value === element.value : Math.abs(value - element.value) <= tolerance;
+}
+
+/** One line for each of the first ten elements that differ from what was expected, and their number. */
+export function differences(
+  label: string,
+  dtype: DType,
+  run: ArrayBuffer,
+  expected: Iterable<{ readonly index: number; readonly element: Element; readonly tolerance: number }>,
+): string[] {
+  const values = dtype === 'u32' ? new Uint32Array(run) : new Float32Array(run);
+  const lines: string[] = [];
+  let count = 0;
+  let compared = 0;
+  for (const { index, element, tolerance } of expected) {
+    compared++;
+    const value = values[index] ?? Number.NaN;
+    if (matches(value, element, tolerance, dtype)) continue;
+    count++;
+    if (count > LONGEST_LIST) continue;
+    const wanted = element.bytes ? `bytes ${element.bytes.map((byte) => byte.toFixed(2))}` : element.value;
+    lines.push(`${label}[${index}] is ${value} but expected ${wanted} +- ${tolerance.toExponential(2)}`);
+  }
+  if (count > LONGEST_LIST) lines.push(`${label}: ${count} of ${compared} elements differ`);
+  return lines;
+}

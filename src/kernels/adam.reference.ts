@@ -1,0 +1,25 @@
+import { required } from '../base/errors.ts';
+import { at, floatAt, type Reference, type ReferenceTensor, rounded } from './reference.ts';
+
+/** torch.optim.Adam's step; outputs: p, m and v afterwards. The step's words are described in adam.ts. */
+export const adamReference: Reference<Record<never, never>> = (inputs) => {
+  const [p, g, m, v, step] = inputs.map((input) => required(input, 'adam: input')) as [
+    ReferenceTensor,
+    ReferenceTensor,
+    ReferenceTensor,
+    ReferenceTensor,
+    ReferenceTensor,
+  ];
+  const [stepSize, rootCorrection] = [floatAt(step, 1), floatAt(step, 2)];
+  const [beta1, beta2, epsilon] = [floatAt(step, 3), floatAt(step, 4), floatAt(step, 5)];
+  return (output, index) => {
+    const gradient = at(g, index);
+    const mSize = beta1 * Math.abs(at(m, index)) + (1 - beta1) * Math.abs(gradient);
+    const first = beta1 * at(m, index) + (1 - beta1) * gradient;
+    const second = beta2 * at(v, index) + (1 - beta2) * gradient ** 2;
+    if (output === 1) return rounded(first, Math.abs(at(m, index)) + mSize);
+    if (output === 2) return rounded(second, second);
+    const change = (size: number) => (stepSize * size) / (Math.sqrt(second) * rootCorrection + epsilon);
+    return rounded(at(p, index) - change(first), Math.abs(at(p, index)) + change(mSize), 4);
+  };
+};

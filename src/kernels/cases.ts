@@ -1,0 +1,34 @@
+import { required } from '../base/errors.ts';
+import { adamCases } from './adam.cases.ts';
+import { augmentCases } from './augment.cases.ts';
+import { batchNormCases } from './batch-norm/batch-norm.cases.ts';
+import { bceWithLogitsCases } from './bce-with-logits.cases.ts';
+import { classActivationMapCases } from './class-activation-map.cases.ts';
+import { concatCases } from './concat.cases.ts';
+import { conv2dCases } from './conv2d/conv2d.cases.ts';
+import type { OpDefinition } from './definition.ts';
+import { elementwiseCases } from './elementwise.cases.ts';
+import { pool2dCases } from './pool2d.cases.ts';
+import type { OpCases } from './reference.ts';
+import { sumOverRowsCases } from './sum-over-rows.cases.ts';
+
+/** The float64 definition and the cases of every op. */
+export const opCases: readonly OpCases[] = [
+  adamCases,
+  augmentCases,
+  ...batchNormCases,
+  ...bceWithLogitsCases,
+  classActivationMapCases,
+  ...concatCases,
+  ...conv2dCases,
+  ...elementwiseCases,
+  ...pool2dCases,
+  sumOverRowsCases,
+];
+
+/** The definition and cases of one op. */
+export const casesOf = (op: OpDefinition): OpCases =>
+  required(
+    opCases.find((one) => one.op === op),
+    `the reference of ${op.name}`,
+  );

@@ -1,0 +1,36 @@
+import { required } from '../base/errors.ts';
+import { channelsOf, rowsOf, type Shape } from '../base/shape.ts';
+import { normal } from './draw.ts';
+import { at, type OpCases, type Reference, Sum } from './reference.ts';
+import { sumOverRows } from './sum-over-rows.ts';
+
+const sumOverRowsReference: Reference<Record<never, never>> = ([input]) => {
+  const x = required(input, 'x');
+  const channels = channelsOf(x.shape);
+  return (_, channel) => {
+    const sum = new Sum();
+    for (let row = 0; row < rowsOf(x.shape); row++) sum.add(at(x, row * channels + channel));
+    return sum.element();
+  };
+};
+
+const shapes: readonly Shape[] = [
+  [1, 1, 1, 1],
+  [5, 1, 1, 1],
+  [2, 3, 5, 3],
+  [3, 13, 11, 5],
+  [2, 5, 4, 4],
+  [1, 7, 3, 36],
+  [2, 31, 17, 8],
+];
+
+export const sumOverRowsCases: OpCases<Record<never, never>> = {
+  op: sumOverRows,
+  reference: sumOverRowsReference,
+  maps: [0],
+  cases: shapes.map((shape) => ({
+    name: shape.join('x'),
+    inputs: [normal(`sum_over_rows ${shape}`, shape)],
+    attributes: {},
+  })),
+};

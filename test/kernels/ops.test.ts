@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Device } from '../../src/gpu/device.ts';
+import { checkCase } from '../../src/graph/check/check-case.ts';
+import { checkGradients } from '../../src/graph/check/check-gradients.ts';
+import { opCases } from '../../src/kernels/cases.ts';
+import { ops } from '../../src/kernels/index.ts';
+import { MODES, openTestDevice } from '../support/device.ts';
+
+describe('the list of cases', () => {
+  test('every op has a reference and at least one case', () => {
+    const listed = new Map(opCases.map(({ op, cases }) => [op, cases.length]));
+    expect(ops.filter((op) => !listed.get(op)).map((op) => op.name)).toEqual([]);
+    expect(opCases.filter(({ op }) => !ops.includes(op)).map(({ op }) => op.name)).toEqual([]);
+  });
+
+  test('no op has two cases of one name', () => {
+    const names = opCases.flatMap(({ op, cases }) => cases.map(({ name }) => `${op.name} ${name}`));
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+  });
+
+  test('the gradient of every differentiable op is compared', () => {
+    const compared = opCases.filter(({ cases }) => cases.some(({ differentiate }) => differentiate));
+    expect(compared.map(({ op }) => op.name).sort()).toEqual(
+      ops
+        .filter((op) => op.backward)
+        .map((op) => op.name)
+        .sort(),
+    );
+  });
+});
+
+describe.each(MODES)('$name', (mode) => {
+  let device: Device;
+
+  beforeAll(async () => {
+    device = await openTestDevice(mode);
+  });
+
+  afterAll(() => {
+    expect(device.live).toEqual({ buffers: 0, bytes: 0 });
+    device.destroy();
+  });
+
+  for (const one of opCases) {
+    describe(one.op.name, () => {
+      test.each(one.cases.map((found) => ({ ...found, found })))('$name', async ({ found }) => {
+        expect(await checkCase(device, one, found)).toEqual([]);
+        if (one.maps) {
+          expect(await checkCase(device, one, found, { before: 4, after: 8 })).toEqual([]);
+          expect(await checkCase(device, one, found, { before: 3, after: 2 })).toEqual([]);
+        }
+        if (found.differentiate) expect(await checkGradients(device, one, found)).toEqual([]);
+      });
+    });
+  }
+});

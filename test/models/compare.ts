@@ -1,0 +1,171 @@
+import { required } from '../../src/base/errors.ts';
+import { type StateDict, toFloat32 } from '../../src/weights/tensor-data.ts';
+import { dot, l2 } from '../support/formula.ts';
+import type { Fixture, GradientRow, ParameterRow, StatisticsRow } from './fixture.ts';
+
+/** Allowed multiple of the distance of PyTorch's own float32 runs from float64. */
+const NOISE = 10;
+/** Share of a gradient's norm that single tipped rectifiers may move it by. */
+const TIPPED = 0.02;
+
+/** One number against its reference. */
+export interface Check {
+  readonly what: string;
+  readonly error: number;
+  readonly tolerance: number;
+}
+
+/** The checks of one tensor. */
+export interface Row {
+  readonly key: string;
+  readonly checks: readonly Check[];
+}
+
+export const largest = (values: readonly number[]): number => Math.max(...values);
+
+const check = (what: string, value: number | undefined, expected: number | undefined, tolerance: number): Check => ({
+  what,
+  error: Math.abs((value ?? Number.NaN) - (expected ?? Number.NaN)),
+  tolerance,
+});
+
+const isInside = ({ error, tolerance }: Check): boolean => error <= tolerance;
+
+/** Rows with every check inside its tolerance; NaN is outside. */
+export const inside = (rows: readonly Row[]): Row[] => rows.filter(({ checks }) => checks.every(isInside));
+
+/** The checks outside of their tolerance, as text. */
+export const outside = (rows: readonly Row[]): string[] =>
+  rows.flatMap(({ key, checks }) =>
+    checks
+      .filter((one) => !isInside(one))
+      .map(({ what, error, tolerance }) => `${key} ${what}: off by ${error.toExponential(2)}, allowed ${tolerance.toExponential(2)}`),
+  );
+
+/** A list of values, such as logits or losses, against `noise` of PyTorch's float32 runs. */
+export function compareValues(
+  key: string,
+  values: readonly number[],
+  expected: readonly number[],
+  noise: number | readonly number[],
+): Row {
+  const noiseOf = (index: number) => (typeof noise === 'number' ? noise : (noise[index] ?? 0));
+  const checks = expected.map((value, index) => check(`[${index}]`, values[index], value, NOISE * noiseOf(index)));
+  return { key, checks };
+}
+
+const valuesOf = (state: StateDict, key: string): Float32Array => toFloat32(required(state.get(key), key));
+
+/** Norm, projection, first and picked elements of every gradient, within 10 times the noise. */
+export function compareGradients(gradients: StateDict, fixture: Fixture, mode: 'eval' | 'train'): Row[] {
+  return fixture.parameters.map((parameter) =>
+    compareGradient(valuesOf(gradients, parameter.key), parameter, parameter[mode], (row) => ({
+      whole: NOISE * largest(row.noise) * row.l2,
+      element: NOISE * row.noise_max,
+    })),
+  );
+}
+
+/** The same within what tipped rectifiers explain. */
+export function compareGradientsLoosely(gradients: StateDict, fixture: Fixture): Row[] {
+  return fixture.parameters.map((parameter) =>
+    compareGradient(valuesOf(gradients, parameter.key), parameter, parameter.train, (row) => ({
+      whole: Math.max(NOISE * largest(row.noise), TIPPED) * row.l2,
+      element: Math.max(NOISE * row.noise_max, TIPPED * row.l2),
+    })),
+  );
+}
+
+/** The branch of a fixture whose gradients fit best. */
+export function closestBranch(gradients: StateDict, branches: readonly Fixture[]): Fixture {
+  const fitting = (fixture: Fixture) => inside(compareGradients(gradients, fixture, 'train')).length;
+  return branches.reduce((best, one) => (fitting(one) > fitting(best) ? one : best));
+}
+
+function compareGradient(
+  values: Float32Array,
+  { key, pick }: ParameterRow,
+  row: GradientRow,
+  toleranceOf: (row: GradientRow) => { whole: number; element: number },
+): Row {
+  const { whole, element } = toleranceOf(row);
+  const checks = [
+    check('l2', l2(values), row.l2, whole),
+    check('dot', dot(values), row.dot, whole),
+    ...row.head.map((expected, index) => check(`head[${index}]`, values[index], expected, element)),
+    ...row.pick.map((expected, index) => check(`element ${pick[index]}`, values[pick[index] ?? -1], expected, element)),
+  ];
+  return { key, checks };
+}
+
+/** Running statistics after one training forward pass. */
+export function compareStatistics(statistics: StateDict, rows: readonly StatisticsRow[]): Row[] {
+  return rows.map(({ key, sum, l2: norm, dot: projection, head, noise }) => {
+    const values = valuesOf(statistics, key);
+    const tolerance = NOISE * largest(noise) * norm;
+    const total = values.reduce((all, value) => all + value, 0);
+    const checks = [
+      check('sum', total, sum, tolerance * Math.sqrt(values.length)),
+      check('l2', l2(values), norm, tolerance),
+      check('dot', dot(values), projection, tolerance),
+      ...head.map((expected, index) => check(`head[${index}]`, values[index], expected, tolerance)),
+    ];
+    return { key, checks };
+  });
+}
+
+/** Running statistics after four training forward passes, three Adam steps between them. */
+export function compareLaterStatistics(first: StateDict, fourth: StateDict, fixture: Fixture): Row[] {
+  return fixture.buffers.map(({ key, noise, l2: norm, ...after }) => {
+    const values = valuesOf(fourth, key);
+    // Adam's steps differ by their noise, and the statistics follow the weights.
+    const start = valuesOf(first, key);
+    const moved = l2(values.map((value, index) => value - (start[index] as number)));
+    const tolerance = NOISE * (largest(noise) * norm + fixture.train.noise.adam3_delta_rel_median * moved);
+    const checks = [
+      check('l2', l2(values), after.after4_l2, tolerance),
+      check('dot', dot(values), after.after4_dot, tolerance),
+    ];
+    return { key, checks };
+  });
+}
+
+/** What one step of Adam changes. */
+export function compareFirstStep(start: StateDict, after: StateDict, fixture: Fixture): Row[] {
+  const { lr, eps } = fixture.adam;
+  const update = (gradient: number) => (lr * gradient) / (Math.abs(gradient) + eps);
+  return fixture.parameters.map(({ key, pick, train }) => {
+    const before = valuesOf(start, key);
+    const delta = Float64Array.from(valuesOf(after, key), (value, index) => value - (before[index] as number));
+    const tolerance = NOISE * largest(train.adam1.noise) * train.adam1.delta_l2;
+    const shown = pick.map((position, index) => ({ position, index, gradient: train.pick[index] as number }));
+    // Where rounding is all that a gradient consists of, the step has a random sign.
+    const certain = shown.filter(({ gradient }) => Math.abs(gradient) > (1e-3 * train.l2) / Math.sqrt(delta.length));
+    const elements = certain.map(({ position, index, gradient }) => {
+      const shift = NOISE * train.noise_max;
+      const spread = [-shift, shift].map((one) => Math.abs(update(gradient + one) - update(gradient)));
+      const rounding = 2 ** -24 * Math.abs(before[position] as number) + 4 * 2 ** -23 * lr;
+      return check(`element ${position}`, delta[position], train.adam1.delta_pick[index], largest(spread) + rounding);
+    });
+    const checks = [
+      check('l2', l2(delta), train.adam1.delta_l2, tolerance),
+      check('dot', dot(delta), train.adam1.delta_dot, tolerance),
+      ...elements,
+    ];
+    return { key, checks };
+  });
+}
+
+/** The parameters after three steps of Adam. */
+export function compareThirdStep(after: StateDict, fixture: Fixture): Row[] {
+  return fixture.parameters.map(({ key, pick, train: { adam3 } }) => {
+    const values = valuesOf(after, key);
+    const tolerance = NOISE * largest(adam3.noise) * adam3.delta_l2;
+    const checks = [
+      check('l2', l2(values), adam3.l2, tolerance),
+      check('dot', dot(values), adam3.dot, tolerance),
+      ...adam3.pick.map((expected, index) => check(`element ${pick[index]}`, values[pick[index] ?? -1], expected, tolerance)),
+    ];
+    return { key, checks };
+  });
+}

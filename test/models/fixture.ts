@@ -1,0 +1,199 @@
+import { required } from '../../src/base/errors.ts';
+import type { Shape } from '../../src/base/shape.ts';
+import type { Device } from '../../src/gpu/device.ts';
+import { Graph, type Tensor } from '../../src/graph/graph.ts';
+import type { PassName } from '../../src/graph/passes/index.ts';
+import { Program } from '../../src/graph/program.ts';
+import { STEP_WORDS } from '../../src/kernels/adam.ts';
+import { findModel } from '../../src/models/index.ts';
+import { Model, stateKeys } from '../../src/models/model.ts';
+import { Network } from '../../src/models/network.ts';
+import { AdamState, adamScalars, type TracedTraining, traceTraining } from '../../src/train/step.ts';
+import type { StateDict } from '../../src/weights/tensor-data.ts';
+import { formulaInput, formulaValues } from '../support/formula.ts';
+
+/** A gradient: float64 values, and how far PyTorch's float32 runs are from them. */
+export interface GradientRow {
+  readonly l2: number;
+  readonly dot: number;
+  readonly head: readonly number[];
+  /** The elements at the parameter's `pick`. */
+  readonly pick: readonly number[];
+  /** Relative to `l2`, one a run. */
+  readonly noise: readonly number[];
+  /** Of one element. */
+  readonly noise_max: number;
+}
+
+/** A gradient in training mode, and what Adam makes of the parameter. */
+export interface TrainingRow extends GradientRow {
+  readonly adam1: { delta_l2: number; delta_dot: number; delta_pick: readonly number[]; noise: readonly number[] };
+  readonly adam3: { l2: number; dot: number; pick: readonly number[]; delta_l2: number; noise: readonly number[] };
+}
+
+export interface ParameterRow {
+  readonly key: string;
+  readonly shape: Shape;
+  readonly pick: readonly number[];
+  readonly eval: GradientRow;
+  readonly train: TrainingRow;
+}
+
+/** A running statistic after one training forward pass, and after four. */
+export interface StatisticsRow {
+  readonly key: string;
+  readonly sum: number;
+  readonly l2: number;
+  readonly dot: number;
+  readonly head: readonly number[];
+  readonly noise: readonly number[];
+  readonly after4_l2: number;
+  readonly after4_dot: number;
+}
+
+interface Part {
+  readonly input_key: string;
+  readonly logits: readonly number[];
+  readonly losses: readonly number[];
+  readonly noise: { logits: number; losses: readonly number[] };
+}
+
+/** A file of test/golden/oracle/make_fixtures.py. */
+export interface Fixture {
+  readonly model: string;
+  readonly gain: number;
+  readonly input_shape: Shape;
+  readonly target: readonly number[];
+  readonly adam: { lr: number; eps: number; steps: number };
+  readonly eval: Part;
+  readonly train: Part & {
+    readonly after_eval_logits: readonly number[];
+    readonly noise: { adam3_delta_rel_median: number; after_eval_logits: number };
+  };
+  readonly parameters: readonly ParameterRow[];
+  readonly buffers: readonly StatisticsRow[];
+}
+
+/** What float64 gives where rectifiers within rounding of zero fall on the other side; rows as the fixture's. */
+interface TippedRow {
+  readonly l2: number;
+  readonly dot: number;
+  readonly pick: readonly number[];
+  readonly adam1: Omit<TrainingRow['adam1'], 'noise'>;
+  readonly adam3: Omit<TrainingRow['adam3'], 'noise'>;
+}
+
+/** A file of test/golden/oracle/make_tipped.py. */
+export interface Tipped {
+  readonly branches: readonly { readonly rows: readonly TippedRow[] }[];
+}
+
+/** The fixture as it is, and with each choice of tipped rectifiers. */
+export function branchesOf(fixture: Fixture, { branches }: Tipped): Fixture[] {
+  const tipped = branches.map(({ rows }) => ({
+    ...fixture,
+    parameters: fixture.parameters.map((parameter, index) => {
+      const row = required(rows[index], parameter.key);
+      const { adam1, adam3 } = parameter.train;
+      const steps = { adam1: { ...adam1, ...row.adam1 }, adam3: { ...adam3, ...row.adam3 } };
+      return { ...parameter, train: { ...parameter.train, ...row, ...steps, head: [] } };
+    }),
+  }));
+  return [fixture, ...tipped];
+}
+
+/** The formula's weights under PyTorch's names. */
+export function formulaState(model: Model, gain: number): StateDict {
+  const expected = stateKeys(model.specs);
+  const keys = new Set(expected.map(({ key }) => key));
+  return new Map(
+    expected.map(({ key, shape }) => {
+      if (key.endsWith('num_batches_tracked')) return [key, { dtype: 'I64', shape, data: new BigInt64Array(1) }];
+      const batchNorm = keys.has(key.replace(/[^.]+$/, 'running_mean'));
+      return [key, { dtype: 'F32', shape, data: formulaValues(key, shape, gain, batchNorm) }];
+    }),
+  );
+}
+
+/** The network with the formula's weights. */
+export function formulaModel(device: Device, name: string, gain: number): Model {
+  const model = new Model(device, findModel(name));
+  model.load('formula', formulaState(model, gain));
+  return model;
+}
+
+/** [N,3,H,W] -> [N,H,W,4], the fourth channel 0. */
+export function toDeviceImages(images: Float32Array, [n = 0, channels = 0, h = 0, w = 0]: Shape): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(n * h * w * 4);
+  const area = h * w;
+  images.forEach((value, index) => {
+    const image = Math.floor(index / (channels * area));
+    const channel = Math.floor(index / area) % channels;
+    result[4 * (image * area + (index % area)) + channel] = value;
+  });
+  return result;
+}
+
+/** A fixture's batch through forward, loss, backward and Adam, in either mode of the network. */
+export class FixtureStep {
+  readonly model: Model;
+  readonly #program: Program;
+  readonly #adam: AdamState;
+  readonly #traced: TracedTraining;
+  readonly #step: Tensor;
+  #steps = 0;
+
+  private constructor(model: Model, parts: { program: Program; adam: AdamState; traced: TracedTraining; step: Tensor }) {
+    this.model = model;
+    this.#program = parts.program;
+    this.#adam = parts.adam;
+    this.#traced = parts.traced;
+    this.#step = parts.step;
+  }
+
+  /** `mode`: whose input is taken, and whether batch statistics are used; see `running` for the input of `train`. */
+  static async create(
+    model: Model,
+    fixture: Fixture,
+    mode: 'eval' | 'train',
+    options: { training?: boolean; without?: readonly PassName[] } = {},
+  ): Promise<FixtureStep> {
+    const { training = mode === 'train', without = [] } = options;
+    const [images = 0, , height = 0, width = 0] = fixture.input_shape;
+    const graph = new Graph();
+    const step = graph.input('step', [STEP_WORDS], 'u32');
+    const network = new Network(graph, { training, step });
+    const image = network.declarePadded(graph.input('image', [images, height, width, 4]), 3);
+    const targets = graph.input('targets', [images]);
+    const adam = new AdamState(model);
+    const traced = traceTraining(model, adam, network, { image, targets, step });
+    const { logits, loss, places, bindings } = traced;
+    const program = await Program.compile(model.device, graph, { results: [logits, loss], places, bindings, without });
+    const values = formulaInput(fixture.input_shape, fixture[mode].input_key);
+    program.write(image, toDeviceImages(values, fixture.input_shape));
+    program.write(targets, new Float32Array(fixture.target));
+    return new FixtureStep(model, { program, adam, traced, step });
+  }
+
+  /** Runs one step; with a learning rate of 0 the parameters stay as they are. */
+  async run(learningRate = 0): Promise<{ logits: number[]; loss: number }> {
+    this.#program.write(this.#step, adamScalars(++this.#steps, learningRate));
+    this.#program.run();
+    const { logits, loss } = this.#traced;
+    const values = await Promise.all([logits, loss].map((tensor) => this.#program.read(tensor)));
+    const [logitValues, lossValues] = values.map((bytes) => [...new Float32Array(bytes)]);
+    return { logits: required(logitValues, 'logits'), loss: required(lossValues?.[0], 'loss') };
+  }
+
+  /** The gradients of the last step under PyTorch's names. */
+  async gradients(): Promise<StateDict> {
+    return this.model.named(await this.#traced.gradients.read());
+  }
+
+  /** Frees the step, not the model. */
+  destroy(): void {
+    this.#program.destroy();
+    this.#traced.gradients.destroy();
+    this.#adam.destroy();
+  }
+}
