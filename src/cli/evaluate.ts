@@ -25,6 +25,7 @@ export async function run(options: Options<'evaluate'>, context: Context): Promi
   const progress = context.progress('evaluating', 'images');
   const { predictions } = await predictSplit(inference, packed, progress.update);
   progress.end();
+  device.destroy();
   const scores = evaluate(predictions);
   const intervals = bootstrap(predictions, { seed: 0 });
   const lines: string[] = [];

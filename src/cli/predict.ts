@@ -115,6 +115,7 @@ export async function run(options: Options<'predict'>, context: Context): Promis
     progress.update(index + 1, images.length);
   }
   progress.end();
+  device.destroy();
   if (predictions.length === 0) throw new UserError(`none of the ${images.length} images could be read`);
   if (failed > 0) context.note(`${failed} of ${images.length} images skipped`);
   return { json: { predictions }, text: predictions.map(line).join('\n') };

@@ -169,6 +169,7 @@ export async function run(options: TrainOptions, context: Context): Promise<Outp
         if (signal.aborted) context.note(`saved; go on with: murad train --resume ${folder.path} --epochs ${options.epochs}`);
       },
     });
+    device.destroy();
     return summary(folder, progress);
   } finally {
     report.end();

@@ -52,10 +52,11 @@ export class Placement {
       if (!node.op.joins) continue;
       const whole = required(node.outputs[0], 'concat: y');
       let offset = 0;
-      node.inputs.forEach((part, slot) => {
+      const parts = [...node.inputs];
+      parts.forEach((part, slot) => {
         if (!part) return;
         const channels = channelsOf(part.shape);
-        if (this.#canJoin(part, whole, offset) && node.inputs.indexOf(part) === slot) {
+        if (isOnce(part, parts) && this.#canJoin(part, node, offset)) {
           this.#aliases.set(part, { of: whole, offset });
         } else {
           const copied = this.#copyOf(part, node.scope);
@@ -69,7 +70,8 @@ export class Placement {
     this.#graph.nodes = order.reverse();
   }
 
-  #canJoin(part: Tensor, whole: Tensor, offset: number): boolean {
+  #canJoin(part: Tensor, join: Node, offset: number): boolean {
+    const whole = required(join.outputs[0], 'concat: y');
     const producer = part.producer;
     if (part.role !== 'intermediate' || !producer || this.#aliases.has(part) || this.#kept.has(part)) return false;
     if (producer.outputs[0] !== part || !(producer.op.stridedOutput || producer.op.joins)) return false;
@@ -78,7 +80,7 @@ export class Placement {
     const sharesRoot = (tensor: Tensor | undefined) => tensor !== undefined && this.of(tensor).root === root;
     const writesBeside = producer.op.stridedOutput === true && producer.inputs.some(sharesRoot);
     const readBeside = (this.#readers.get(part) ?? []).some(
-      (reader) => !reader.op.joins && !reader.op.view && reader.outputs.some(sharesRoot),
+      (reader) => reader !== join && !reader.op.view && reader.outputs.some(sharesRoot),
     );
     return !writesBeside && !readBeside;
   }
@@ -90,9 +92,11 @@ export class Placement {
       const [result] = node.outputs;
       const slot = node.op.accumulates;
       const into = slot === undefined ? undefined : node.inputs[slot];
+      let copyAfter: Node | undefined;
       if (node.op.view && result) {
         const source = required(node.inputs[0], `${node.op.name}: x`);
         this.#aliases.set(result, { of: source, offset: node.op.view(node.attributes) });
+        if (!this.#isAligned(result)) copyAfter = this.#copyForReaders(result, node.scope);
       } else if (into && result && slot !== undefined) {
         const placed = this.#aliases.get(result);
         if (placed || this.#readLater(into, index, position)) {
@@ -104,9 +108,25 @@ export class Placement {
         }
         this.#aliases.set(result, { of: node.inputs[slot] as Tensor, offset: 0 });
       }
-      order.push(node);
+      order.push(node, ...(copyAfter ? [copyAfter] : []));
     });
     this.#graph.nodes = order;
+  }
+
+  /** Whether rows begin at multiples of four elements where kernels read them four at once: see Operand. */
+  #isAligned(tensor: Tensor): boolean {
+    const { root, offset } = this.of(tensor);
+    return channelsOf(tensor.shape) % 4 !== 0 || (offset % 4 === 0 && channelsOf(root.shape) % 4 === 0);
+  }
+
+  /** A copy of a tensor that all its readers take instead. */
+  #copyForReaders(tensor: Tensor, scope: string): Node {
+    const node = this.#copyOf(tensor, scope);
+    const copied = required(node.outputs[0], 'copy: y');
+    const readers = this.#readers.get(tensor) ?? [];
+    for (const reader of readers) reader.inputs = reader.inputs.map((input) => (input === tensor ? copied : input));
+    this.#readers.set(copied, readers).set(tensor, [node]);
+    return node;
   }
 
   /** Whether a value that shares memory with `tensor` is still read after the node at `index`. */
@@ -132,3 +152,7 @@ export class Placement {
     return node;
   }
 }
+
+/** A part that is concatenated twice lies in neither place: copying it to the other would read and write one buffer. */
+const isOnce = (part: Tensor, parts: readonly (Tensor | undefined)[]): boolean =>
+  parts.indexOf(part) === parts.lastIndexOf(part);

@@ -49,6 +49,18 @@ const nested: Case<NoAttributes> = {
   },
 };
 
+const twiceNested: Case<NoAttributes> = {
+  name: 'a part of a part, beside it',
+  inputs: parts('concat twice nested', [4, 8]),
+  attributes: {},
+  differentiate: [0, 1],
+  trace<S extends TensorType>(emit: Emit<S>, [a, b]: readonly S[]) {
+    const [part] = emit(add, [a, a], {});
+    const [inner] = emit(concat, [part, emit(add, [b, b], {})[0]], {});
+    return emit(concat, [inner, part], {});
+  },
+};
+
 const narrowCase = (channels: number, attributes: NarrowAttributes): Case<NarrowAttributes> => ({
   name: `${attributes.channels} of ${channels} channels from ${attributes.start}`,
   inputs: [normal(`narrow ${channels}`, [2, 3, 2, channels])],
@@ -71,6 +83,7 @@ export const concatCases: readonly OpCases[] = [
       computed([1, 3, 4]),
       twice,
       nested,
+      twiceNested,
     ],
   },
   {

@@ -31,7 +31,7 @@ export interface ClassActivationMap {
  * is computed on the GPU; see shaders/cam.wgsl.
  */
 export async function drawClassActivationMap(
-  inference: Inference,
+  inference: Pick<Inference, 'model' | 'maps'>,
   slot: number,
   picture: Picture,
 ): Promise<ClassActivationMap> {
@@ -48,7 +48,11 @@ export async function drawClassActivationMap(
   const { width, height, channels: planes } = picture;
   const bytes = graph.input('picture', [Math.ceil(picture.planes.length / 4)], 'u32');
   const attributes = { image: slot, width, height, planes, opacity: OPACITY };
-  const [map, heat, overlay] = graph.emit(classActivationMap, [maps, weight, bytes], attributes) as [Tensor, Tensor, Tensor];
+  const [map, heat, overlay] = graph.emit(classActivationMap, [maps, weight, bytes], attributes) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
   const storage = {};
   const program = await Program.compile(model.device, graph, {
     results: [map, heat, overlay],

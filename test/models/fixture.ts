@@ -9,7 +9,7 @@ import { findModel } from '../../src/models/index.ts';
 import { Model, stateKeys } from '../../src/models/model.ts';
 import { Network } from '../../src/models/network.ts';
 import { AdamState, adamScalars, type TracedTraining, traceTraining } from '../../src/train/step.ts';
-import type { StateDict } from '../../src/weights/tensor-data.ts';
+import { floatTensor, type StateDict } from '../../src/weights/tensor-data.ts';
 import { formulaInput, formulaValues } from '../support/formula.ts';
 
 /** A gradient: float64 values, and how far PyTorch's float32 runs are from them. */
@@ -89,7 +89,7 @@ export interface Tipped {
 }
 
 /** The fixture as it is, and with each choice of tipped rectifiers. */
-export function branchesOf(fixture: Fixture, { branches }: Tipped): Fixture[] {
+export function branchesOf(fixture: Fixture, { branches }: Tipped): [Fixture, ...Fixture[]] {
   const tipped = branches.map(({ rows }) => ({
     ...fixture,
     parameters: fixture.parameters.map((parameter, index) => {
@@ -106,13 +106,16 @@ export function branchesOf(fixture: Fixture, { branches }: Tipped): Fixture[] {
 export function formulaState(model: Model, gain: number): StateDict {
   const expected = stateKeys(model.specs);
   const keys = new Set(expected.map(({ key }) => key));
-  return new Map(
-    expected.map(({ key, shape }) => {
-      if (key.endsWith('num_batches_tracked')) return [key, { dtype: 'I64', shape, data: new BigInt64Array(1) }];
+  const tensors: StateDict = new Map();
+  for (const { key, shape } of expected) {
+    if (key.endsWith('num_batches_tracked')) {
+      tensors.set(key, { dtype: 'I64', shape, data: new BigInt64Array(1) });
+    } else {
       const batchNorm = keys.has(key.replace(/[^.]+$/, 'running_mean'));
-      return [key, { dtype: 'F32', shape, data: formulaValues(key, shape, gain, batchNorm) }];
-    }),
-  );
+      tensors.set(key, floatTensor(shape, formulaValues(key, shape, gain, batchNorm)));
+    }
+  }
+  return tensors;
 }
 
 /** The network with the formula's weights. */
@@ -123,7 +126,10 @@ export function formulaModel(device: Device, name: string, gain: number): Model 
 }
 
 /** [N,3,H,W] -> [N,H,W,4], the fourth channel 0. */
-export function toDeviceImages(images: Float32Array, [n = 0, channels = 0, h = 0, w = 0]: Shape): Float32Array<ArrayBuffer> {
+export function toDeviceImages(
+  images: Float32Array,
+  [n = 0, channels = 0, h = 0, w = 0]: Shape,
+): Float32Array<ArrayBuffer> {
   const result = new Float32Array(n * h * w * 4);
   const area = h * w;
   images.forEach((value, index) => {
@@ -143,7 +149,10 @@ export class FixtureStep {
   readonly #step: Tensor;
   #steps = 0;
 
-  private constructor(model: Model, parts: { program: Program; adam: AdamState; traced: TracedTraining; step: Tensor }) {
+  private constructor(
+    model: Model,
+    parts: { program: Program; adam: AdamState; traced: TracedTraining; step: Tensor },
+  ) {
     this.model = model;
     this.#program = parts.program;
     this.#adam = parts.adam;
@@ -151,7 +160,7 @@ export class FixtureStep {
     this.#step = parts.step;
   }
 
-  /** `mode`: whose input is taken, and whether batch statistics are used; see `running` for the input of `train`. */
+  /** `mode`: whose input is taken, and whether batch statistics are used; `training` overrides the latter. */
   static async create(
     model: Model,
     fixture: Fixture,

@@ -9,13 +9,13 @@ export type AbnormalityKind = 'fracture' | 'lesion' | 'implant';
 /** Shares of the abnormal studies. */
 export const IMPLANT_CHANCE = 0.38;
 const LESION_CHANCE = 0.34;
-export const SUBTLE_CHANCE = 0.15;
+const SUBTLE_CHANCE = 0.15;
 
-/** The kind of a study's abnormality. */
-export function drawKind(random: Random): AbnormalityKind {
+/** Draws a study's abnormality. */
+export function drawAbnormality(random: Random): Abnormality {
   const point = random.uniform();
-  if (point < IMPLANT_CHANCE) return 'implant';
-  return point < IMPLANT_CHANCE + LESION_CHANCE ? 'lesion' : 'fracture';
+  const kind = point < IMPLANT_CHANCE ? 'implant' : point < IMPLANT_CHANCE + LESION_CHANCE ? 'lesion' : 'fracture';
+  return { kind, form: random.uniform(), subtle: random.chance(SUBTLE_CHANCE) };
 }
 
 /** What an abnormality puts in place of the bone at its site, and beside it. Scene units. */
@@ -33,7 +33,15 @@ const LEAST_SIZE = 0.044;
 /** Room that an implant's box leaves around the metal, in scene units. */
 const IMPLANT_MARGIN = 0.015;
 
-type Draw = (bone: Bone, t: number, subtle: boolean, random: Random) => Finding;
+/** What all views of a study share. */
+export interface Abnormality {
+  readonly kind: AbnormalityKind;
+  /** Uniform in [0, 1): picks among the forms of a kind. */
+  readonly form: number;
+  readonly subtle: boolean;
+}
+
+type Draw = (bone: Bone, t: number, abnormality: Abnormality, random: Random) => Finding;
 
 function sign(random: Random): 1 | -1 {
   return random.chance(0.5) ? 1 : -1;
@@ -62,18 +70,18 @@ function chip(bone: Bone, middle: Point, size: number, random: Random): Bone {
   });
 }
 
-const fracture: Draw = (bone, t, subtle, random) => {
+const fracture: Draw = (bone, t, { form, subtle }, random) => {
   const size = sizeAt(bone, t);
   const half = halfWidth(bone, t);
   const moving = t > 0.5 ? 1 : -1;
-  const overlap = !subtle && random.chance(0.25);
+  const overlap = !subtle && form < 0.15;
   const gap =
     size * (subtle ? random.uniform(0.12, 0.25) : overlap ? random.uniform(-1.4, -0.8) : random.uniform(0.7, 1.2));
   const shift = sign(random) * size * (subtle ? random.uniform(0, 0.25) : random.uniform(overlap ? 0.9 : 0.7, 1.5));
-  const angle = sign(random) * (subtle ? random.uniform(0, 0.05) : random.uniform(0.08, 0.35));
+  const angle = sign(random) * (subtle ? random.uniform(0, 0.05) : random.uniform(0.12, 0.4));
   const cut: Omit<Cut, 'keeps'> = {
     along: t * bone.length,
-    slope: random.uniform(-0.6, 0.6),
+    slope: sign(random) * random.uniform(0.2, 0.95),
     jagAmplitude: (0.12 * half) / bone.unit,
     jagPhase: random.uniform(0, 6),
   };
@@ -82,7 +90,7 @@ const fracture: Draw = (bone, t, subtle, random) => {
   const beginning: Bone = { ...bone, cuts: [{ ...cut, keeps: 'beginning' }] };
   const end: Bone = { ...bone, cuts: [{ ...cut, keeps: 'end' }] };
   const [still, moved] = moving === 1 ? [beginning, end] : [end, beginning];
-  const chips = Array.from({ length: subtle ? 0 : random.integer(3) }, () =>
+  const chips = Array.from({ length: subtle ? 0 : 1 + random.integer(3) }, () =>
     chip(
       bone,
       offset(pivot, bone.axis, size * random.uniform(-0.8, 0.8), sign(random) * random.uniform(1.1, 1.7) * half),
@@ -102,10 +110,10 @@ const fracture: Draw = (bone, t, subtle, random) => {
   };
 };
 
-const lesion: Draw = (bone, t, subtle, random) => {
+const lesion: Draw = (bone, t, { form, subtle }, random) => {
   const size = sizeAt(bone, t);
-  const lytic = random.chance(0.6);
-  const expansile = lytic && !subtle && random.chance(0.4);
+  const lytic = form < 0.6;
+  const expansile = form < 0.25 && !subtle;
   const radius =
     size * (subtle ? random.uniform(0.5, 0.65) : expansile ? random.uniform(1.25, 1.6) : random.uniform(0.95, 1.25));
   const strength = subtle ? random.uniform(0.35, 0.5) : random.uniform(0.8, 0.97);
@@ -188,9 +196,8 @@ function plated(bone: Bone, t: number, brightness: number, random: Random): Rod[
   return [drawn, ...fixings];
 }
 
-const implant: Draw = (bone, t, subtle, random) => {
+const implant: Draw = (bone, t, { form, subtle }, random) => {
   const brightness = random.uniform(0.3, 0.62) * (subtle ? 0.7 : 1);
-  const form = random.uniform();
   const rods =
     form < 0.35
       ? pins(bone, t, subtle, brightness, random)

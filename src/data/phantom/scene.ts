@@ -1,5 +1,5 @@
 import { fnv1a32, Random } from '../../base/random.ts';
-import { ABNORMALITIES, type AbnormalityKind, drawKind, IMPLANT_CHANCE, SUBTLE_CHANCE } from './abnormalities.ts';
+import { ABNORMALITIES, type AbnormalityKind, drawAbnormality, IMPLANT_CHANCE } from './abnormalities.ts';
 import { type Body, type Build, drawBuild, type Limb, makeArm } from './anatomy.ts';
 import { type Bone, projectBone } from './bone.ts';
 import { boneIsland, decoyMetal, sideMarker } from './distractors.ts';
@@ -98,17 +98,18 @@ function projectLimb(camera: Camera, limb: Limb): Limb {
   };
 }
 
-/** The abnormality's kind, place and severity are the study's; they are the same in all its views. */
+/** Kind, form and place of the abnormality are the study's; how it looks from a side is the view's. */
 function addFindings(
   study: PhantomStudy,
+  view: number,
   site: Site,
   bones: readonly Bone[],
 ): Pick<Scene, 'bones' | 'lesions' | 'rods' | 'boxes'> {
   const target = bones.find(({ name }) => name === site.bone);
   if (study.label === 0 || target === undefined) return { bones, lesions: [], rods: [], boxes: [] };
-  const random = studyStream(study, 'abnormality');
-  const kind = drawKind(random);
-  const finding = ABNORMALITIES[kind](target, site.t, random.chance(SUBTLE_CHANCE), random);
+  const abnormality = drawAbnormality(studyStream(study, 'abnormality'));
+  const { kind } = abnormality;
+  const finding = ABNORMALITIES[kind](target, site.t, abnormality, studyStream(study, 'finding', view));
   return {
     bones: bones.flatMap((bone) => (bone === target ? finding.bones : [bone])),
     lesions: finding.lesions,
@@ -146,7 +147,7 @@ export function composeScene(study: PhantomStudy, view: number): Scene {
   const camera = frame(drawView(study.region, build, pose, site, random), body.bones, site, width, HEIGHT, random);
   const bones = body.bones.map((bone) => projectBone(camera, bone));
   const islands = bones.filter(() => random.chance(0.06)).map((bone) => boneIsland(bone, random));
-  const found = addFindings(study, site, bones);
+  const found = addFindings(study, view, site, bones);
   const metal = addMetal(study, view, site, bones, width, found.rods.length > 0);
   return {
     ...found,

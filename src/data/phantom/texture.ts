@@ -1,8 +1,8 @@
 import { Random } from '../../base/random.ts';
 import { TILE } from './raster.ts';
 
-/** One pass of a periodic 1-2-1 filter along rows and columns. */
-function smooth(tile: Float32Array): Float32Array {
+/** One pass of a periodic 1-2-1 filter, its taps `step` apart, along rows and columns. */
+function smooth(tile: Float32Array, step: number): Float32Array {
   const rows = new Float32Array(tile.length);
   const both = new Float32Array(tile.length);
   const mask = TILE - 1;
@@ -17,8 +17,8 @@ function smooth(tile: Float32Array): Float32Array {
       }
     }
   };
-  filter(tile, rows, 0, 1);
-  filter(rows, both, 1, 0);
+  filter(tile, rows, 0, step);
+  filter(rows, both, step, 0);
   return both;
 }
 
@@ -27,9 +27,8 @@ export function noiseTile(seed: number): Float32Array {
   const random = new Random(seed);
   let fine: Float32Array = new Float32Array(TILE * TILE);
   for (let index = 0; index < fine.length; index++) fine[index] = random.uniform(-1, 1);
-  fine = smooth(smooth(fine));
-  let coarse = fine;
-  for (let pass = 0; pass < 6; pass++) coarse = smooth(coarse);
+  fine = smooth(smooth(fine, 1), 1);
+  const coarse = smooth(smooth(fine, 2), 4);
   let sum = 0;
   for (let index = 0; index < fine.length; index++) {
     fine[index] = (fine[index] as number) - (coarse[index] as number);

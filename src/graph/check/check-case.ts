@@ -1,4 +1,4 @@
-import { required } from '../../base/errors.ts';
+import { InternalError, required } from '../../base/errors.ts';
 import type { Device } from '../../gpu/device.ts';
 import type { Case, CaseInput, OpCases, ReferenceTensor } from '../../kernels/reference.ts';
 import type { Graph, Tensor } from '../graph.ts';
@@ -32,13 +32,16 @@ export async function runGuarded(
 ): Promise<{ results: Map<Tensor, ArrayBuffer>; overruns: readonly string[] }> {
   const { device, graph, values, results, choose } = run;
   const variant = choose ? { variant: choose } : {};
+  device.gpu.pushErrorScope('validation');
   const program = await Program.compile(device, graph, { results, guarded: true, ...variant });
   try {
     for (const [tensor, input] of values) if (program.uses(tensor)) program.write(tensor, input.values);
     program.run();
     const read = await Promise.all(results.map(async (tensor) => [tensor, await program.read(tensor)] as const));
     const overruns = await program.findOverruns();
-    await device.finished();
+    const error = await device.gpu.popErrorScope();
+    if (error) throw new InternalError(error.message);
+    device.check();
     return { results: new Map(read), overruns };
   } finally {
     program.destroy();

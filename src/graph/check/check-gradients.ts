@@ -28,7 +28,7 @@ const seedOf = ({ loss }: OpCases, output: Tensor, index: number): CaseInput =>
   loss ? filled(output.shape, 1) : normal(`seed ${index}`, output.shape);
 
 /** Central differences of sum(seed * output) by every element of every differentiated input. */
-function numericGradients(opCases: OpCases, one: Case<unknown>): readonly Numeric[][] {
+export function numericGradients(opCases: OpCases, one: Case<unknown>): readonly Numeric[][] {
   const known = numericOf.get(one);
   if (known) return known;
   const { graph, inputs, values, outputs } = traceCase(opCases, one);

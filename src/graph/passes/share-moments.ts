@@ -8,7 +8,7 @@ import type { Graph, Node, Tensor } from '../graph.ts';
  * computed once, and those of a concatenation are the concatenation of its parts' moments. In a dense block every
  * feature map is read for its statistics once instead of once a layer.
  */
-export function shareMoments(graph: Graph): void {
+export function shareMoments(graph: Graph, kept: ReadonlySet<Tensor>): void {
   const known = new Map<Tensor, Tensor>();
   const replaced = new Map<Tensor, Tensor>();
   const nodes: Node[] = [];
@@ -30,11 +30,11 @@ export function shareMoments(graph: Graph): void {
   };
 
   for (const node of graph.nodes) {
-    if (node.op === batchNormMoments) {
+    const [x] = node.inputs;
+    const [result] = node.outputs;
+    if (node.op === batchNormMoments && x && result && !kept.has(result)) {
       graph.scope = node.scope;
-      const [x] = node.inputs;
-      const [result] = node.outputs;
-      if (x && result) replaced.set(result, momentsOf(x));
+      replaced.set(result, momentsOf(x));
     } else {
       node.inputs = node.inputs.map((input) => input && (replaced.get(input) ?? input));
       nodes.push(node);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type PhantomStudy, planPhantom, renderPhantom } from '../../../src/data/phantom/index.ts';
 
-const PLAN = planPhantom({ studies: 120, seed: 5 });
+const PLAN = planPhantom({ studies: 70, seed: 5 });
 
 function otherLabel(study: PhantomStudy): PhantomStudy {
   return { ...study, label: study.label === 1 ? 0 : 1 };
@@ -68,8 +68,8 @@ describe('renderPhantom', () => {
   });
 
   test('the abnormality changes the picture in its box, and exposure does not follow the label', () => {
-    // The same study drawn with the other label, on a bone's scale: framing, exposure and noise must stay the same,
-    // so that far from the box nearly all pixels keep their grey (the window follows a quantile of the picture).
+    // The same study drawn with the other label: framing, exposure and noise must stay the same. What is left outside
+    // the box is metal, the rest of a displaced fragment, and the window, which follows a quantile of the picture.
     let inside = 0;
     let outside = 0;
     let insidePixels = 0;
@@ -100,14 +100,14 @@ describe('renderPhantom', () => {
   test('mean grey tells normal from abnormal no better than chance within a region', () => {
     const means: Record<0 | 1, number[]> = { 0: [], 1: [] };
     const shape = PLAN[0] as PhantomStudy;
-    for (let index = 0; index < 240; index++) {
+    for (let index = 0; index < 160; index++) {
       const label = index % 2 === 0 ? 0 : 1;
       const { grey } = renderPhantom({ ...shape, region: 'XR_ELBOW', label, index, patient: index + 1 }, 0, 32);
       means[label].push(grey.reduce((sum, value) => sum + value, 0) / grey.length);
     }
     const wins = means[1].map((abnormal) => means[0].filter((normal) => abnormal > normal).length);
     const auc = wins.reduce((sum, count) => sum + count, 0) / (means[0].length * means[1].length);
-    // The standard deviation of the AUC of 120 against 120 without any effect is 0.037.
-    expect(Math.abs(auc - 0.5)).toBeLessThan(0.11);
+    // The standard deviation of the AUC of 80 against 80 without any effect is 0.046.
+    expect(Math.abs(auc - 0.5)).toBeLessThan(0.14);
   });
 });
