@@ -29,7 +29,11 @@ export class LaunchTimer {
     const { gpu } = this.#device;
     const querySet = gpu.createQuerySet({ type: 'timestamp', count: 2 * count });
     const bytes = 16 * count;
-    const resolved = this.#device.createBuffer('timestamps', bytes, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
+    const resolved = this.#device.createBuffer(
+      'timestamps',
+      bytes,
+      GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    );
     const encoder = gpu.createCommandEncoder();
     for (let index = 0; index < count; index++) {
       const pass = encoder.beginComputePass({

@@ -1,6 +1,6 @@
 import { InternalError } from '../base/errors.ts';
-import { add } from '../kernels/elementwise.ts';
 import type { OpDefinition } from '../kernels/definition.ts';
+import { add } from '../kernels/elementwise.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
 
 /**
@@ -41,10 +41,12 @@ export function gradients(
     });
   }
   graph.scope = '';
-  return new Map(targets.flatMap((target) => {
-    const gradient = gradientOf.get(target);
-    return gradient ? [[target, gradient] as const] : [];
-  }));
+  return new Map(
+    targets.flatMap((target) => {
+      const gradient = gradientOf.get(target);
+      return gradient ? [[target, gradient] as const] : [];
+    }),
+  );
 }
 
 function tensorsDependingOn(nodes: readonly Node[], targets: readonly Tensor[]): Set<Tensor> {

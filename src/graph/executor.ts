@@ -1,8 +1,8 @@
 import { InternalError, required } from '../base/errors.ts';
 import { roundUp } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
-import type { Pipeline } from '../gpu/pipelines.ts';
 import { LaunchTimer } from '../gpu/launch-timer.ts';
+import type { Pipeline } from '../gpu/pipelines.ts';
 import { packUniforms } from '../gpu/shader.ts';
 import type { Operand } from '../kernels/definition.ts';
 import type { Guards } from './guards.ts';
@@ -76,10 +76,15 @@ export class Executor {
     owned.push(uniforms.buffer);
     const commands = plan.launches.map(({ launch }, index): Command => {
       const { pipeline, layout, shader } = pipelines[index] as Pipeline;
-      const bound = [...Object.entries(launch.bindings)].map(([name, operand]): GPUBindGroupEntry => ({
-        binding: required(shader.bindings.find((one) => one.name === name), `binding ${name}`).index,
-        resource: { ...required(buffers.get(operand.storage), `${launch.shader}: buffer of ${name}`) },
-      }));
+      const bound = [...Object.entries(launch.bindings)].map(
+        ([name, operand]): GPUBindGroupEntry => ({
+          binding: required(
+            shader.bindings.find((one) => one.name === name),
+            `binding ${name}`,
+          ).index,
+          resource: { ...required(buffers.get(operand.storage), `${launch.shader}: buffer of ${name}`) },
+        }),
+      );
       const offset = uniforms.offsets[index] as number;
       const parameters = { buffer: uniforms.buffer, offset, size: uniforms.sizes[index] as number };
       const group = device.gpu.createBindGroup({ layout, entries: [{ binding: 0, resource: parameters }, ...bound] });
@@ -131,7 +136,8 @@ function dispatch(pass: GPUComputePassEncoder, { pipeline, group, workgroups }: 
   pass.dispatchWorkgroups(...workgroups);
 }
 
-const separate = (slot: Slot): Slot[] => slot.storages.map((storage) => ({ bytes: storage.bytes, storages: [storage] }));
+const separate = (slot: Slot): Slot[] =>
+  slot.storages.map((storage) => ({ bytes: storage.bytes, storages: [storage] }));
 
 function pipelineOf(device: Device, { launch }: PlannedLaunch): Promise<Pipeline> {
   return device.pipelines.get({

@@ -30,15 +30,29 @@ export class Guards {
 
   /** The buffers whose guard words have changed, as lines for people. */
   async findOverruns(): Promise<string[]> {
-    const found = this.#guarded.map(async ({ label, buffer, bytes }) => {
+    const sizes = this.#guarded.map(({ buffer, bytes }) => buffer.size - roundUp(bytes, 4));
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const gathered = this.#device.createBuffer('guards', total, GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST);
+    const encoder = this.#device.gpu.createCommandEncoder();
+    let at = 0;
+    for (const { buffer, bytes } of this.#guarded) {
       const end = GUARD_BYTES + roundUp(bytes, 4);
-      const ends = await Promise.all([
-        this.#device.read(buffer, 0, GUARD_BYTES),
-        this.#device.read(buffer, end, buffer.size - end),
-      ]);
-      const [before, behind] = ends.map((guard) => new Uint32Array(guard).filter((word) => word !== POISON).length);
-      return before || behind ? [`${label}: ${before} guard words before and ${behind} behind it were overwritten`] : [];
+      encoder.copyBufferToBuffer(buffer, 0, gathered, at, GUARD_BYTES);
+      encoder.copyBufferToBuffer(buffer, end, gathered, at + GUARD_BYTES, buffer.size - end);
+      at += GUARD_BYTES + buffer.size - end;
+    }
+    this.#device.gpu.queue.submit([encoder.finish()]);
+    const words = new Uint32Array(await this.#device.read(gathered, 0, total));
+    this.#device.destroyBuffer(gathered);
+    at = 0;
+    return this.#guarded.flatMap(({ label }, index) => {
+      const guards = words.subarray(at / 4, (at += sizes[index] as number) / 4);
+      const isDamaged = (word: number) => word !== POISON;
+      const before = guards.subarray(0, GUARD_BYTES / 4).filter(isDamaged).length;
+      const behind = guards.subarray(GUARD_BYTES / 4).filter(isDamaged).length;
+      return before || behind
+        ? [`${label}: ${before} guard words before and ${behind} behind it were overwritten`]
+        : [];
     });
-    return (await Promise.all(found)).flat();
   }
 }

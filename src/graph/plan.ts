@@ -70,7 +70,12 @@ export function planGraph(graph: Graph, traits: AdapterTraits, options: PlanOpti
   const launches = graph.nodes.flatMap((node, index) => {
     if (node.op.joins || node.op.view) return [];
     return lower(node, traits, operandOf, options.variant?.(node), (type) => {
-      const storage = { label: `${node.scope}/${node.op.name}: scratch`, bytes: bytesOf(type), first: index, last: index };
+      const storage = {
+        label: `${node.scope}/${node.op.name}: scratch`,
+        bytes: bytesOf(type),
+        first: index,
+        last: index,
+      };
       scratch.push(storage);
       return { ...type, storage, offset: 0, stride: channelsOf(type.shape) };
     });

@@ -1,6 +1,6 @@
 import type { TensorType } from '../base/shape.ts';
-import { adam } from './adam.ts';
 import { adamReference } from './adam.reference.ts';
+import { adam } from './adam.ts';
 import { filled, normal, uniform, words } from './draw.ts';
 import type { Case, CaseInput, Emit, OpCases } from './reference.ts';
 

@@ -1,6 +1,6 @@
 import { Random } from '../base/random.ts';
-import { AUGMENT_WORDS, type AugmentAttributes, augment } from './augment.ts';
 import { augmentReference } from './augment.reference.ts';
+import { AUGMENT_WORDS, type AugmentAttributes, augment } from './augment.ts';
 import { words } from './draw.ts';
 import type { Case, OpCases } from './reference.ts';
 
@@ -38,7 +38,10 @@ export const augmentCases: OpCases<AugmentAttributes> = {
   cases: [
     augmentCase('one grey picture as it is', 8, [plain]),
     augmentCase('flipped, odd size', 7, [{ ...plain, flip: true }]),
-    augmentCase('turned left and right', 9, [{ ...plain, degrees: 17 }, { ...plain, degrees: -29.5 }]),
+    augmentCase('turned left and right', 9, [
+      { ...plain, degrees: 17 },
+      { ...plain, degrees: -29.5 },
+    ]),
     augmentCase('grey and colour, flipped and turned', 11, [
       { channels: 3, flip: true, degrees: 30 },
       { channels: 1, flip: true, degrees: -13 },

@@ -27,7 +27,12 @@ export function turned(plane: Plane, cosine: number, sine: number, y: number, x:
   const fromY = middleY + sine * (x - middleX) + cosine * (y - middleY);
   const [left, top] = [Math.floor(fromX), Math.floor(fromY)];
   let sum = 0;
-  for (const [py, px] of [[top, left], [top, left + 1], [top + 1, left], [top + 1, left + 1]] as const) {
+  for (const [py, px] of [
+    [top, left],
+    [top, left + 1],
+    [top + 1, left],
+    [top + 1, left + 1],
+  ] as const) {
     if (py < 0 || px < 0 || py >= plane.height || px >= plane.width) continue;
     sum += plane.value(py, px) * (1 - Math.abs(fromX - px)) * (1 - Math.abs(fromY - py));
   }

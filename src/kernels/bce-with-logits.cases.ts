@@ -1,9 +1,13 @@
-import { type BceAttributes, bceWithLogits, bceWithLogitsGradient } from './bce-with-logits.ts';
 import { bceWithLogitsGradientReference, bceWithLogitsReference } from './bce-with-logits.reference.ts';
+import { type BceAttributes, bceWithLogits, bceWithLogitsGradient } from './bce-with-logits.ts';
 import { given, normal } from './draw.ts';
 import type { Case, OpCases } from './reference.ts';
 
-const alternating = (count: number) => given([count], Array.from({ length: count }, (_, index) => index % 2));
+const alternating = (count: number) =>
+  given(
+    [count],
+    Array.from({ length: count }, (_, index) => index % 2),
+  );
 
 const batch = (count: number, positiveWeight: number): Case<BceAttributes> => ({
   name: `${count} logits, weight ${positiveWeight}`,

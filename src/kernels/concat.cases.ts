@@ -1,6 +1,6 @@
 import type { TensorType } from '../base/shape.ts';
-import { concat, type NarrowAttributes, narrow } from './concat.ts';
 import { concatReference, narrowReference } from './concat.reference.ts';
+import { concat, type NarrowAttributes, narrow } from './concat.ts';
 import { normal } from './draw.ts';
 import { add, copy } from './elementwise.ts';
 import type { Case, Emit, OpCases } from './reference.ts';
@@ -22,7 +22,11 @@ const computed = (channels: readonly number[]): Case<NoAttributes> => ({
   ...concatCase(channels),
   name: `computed parts of channels ${channels.join(' + ')}`,
   trace: <S extends TensorType>(emit: Emit<S>, inputs: readonly S[]) =>
-    emit(concat, inputs.flatMap((part) => emit(add, [part, part], {})), {}),
+    emit(
+      concat,
+      inputs.flatMap((part) => emit(add, [part, part], {})),
+      {},
+    ),
 });
 
 const twice: Case<NoAttributes> = {
@@ -66,7 +70,8 @@ const narrowCase = (channels: number, attributes: NarrowAttributes): Case<Narrow
   inputs: [normal(`narrow ${channels}`, [2, 3, 2, channels])],
   attributes,
   // A view is no result of its own: results are contiguous.
-  trace: <S extends TensorType>(emit: Emit<S>, inputs: readonly S[]) => emit(copy, emit(narrow, inputs, attributes), {}),
+  trace: <S extends TensorType>(emit: Emit<S>, inputs: readonly S[]) =>
+    emit(copy, emit(narrow, inputs, attributes), {}),
 });
 
 export const concatCases: readonly OpCases[] = [

@@ -17,7 +17,12 @@ export const concat: OpDefinition<Record<never, never>> = {
     if (shapes.length === 0 || shapes.some((shape) => !sameShape(shape.slice(0, -1), rows))) {
       throw new ShapeError(`concat: parts differ in more than channels (${shapes.map(formatShape).join(', ')})`);
     }
-    return [f32(...rows, shapes.reduce((sum, shape) => sum + channelsOf(shape), 0))];
+    return [
+      f32(
+        ...rows,
+        shapes.reduce((sum, shape) => sum + channelsOf(shape), 0),
+      ),
+    ];
   },
   cost: () => ({ flops: 0, bytes: 0 }),
   variants: [],

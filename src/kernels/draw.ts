@@ -9,7 +9,8 @@ const f32Input = (shape: Shape, valueOf: (index: number) => number): CaseInput =
 });
 
 /** Given numbers. */
-export const given = (shape: Shape, values: readonly number[]): CaseInput => f32Input(shape, (index) => values[index] as number);
+export const given = (shape: Shape, values: readonly number[]): CaseInput =>
+  f32Input(shape, (index) => values[index] as number);
 
 export const filled = (shape: Shape, value: number): CaseInput => f32Input(shape, () => value);
 
@@ -64,7 +65,10 @@ export function affineMap(stream: string, channels: number): CaseInput {
     normal(`${stream}.mean`, shape),
     uniform(`${stream}.deviation`, shape, 0.5, 2),
   ];
-  return given([4, channels], rows.flatMap(({ values }) => [...values]));
+  return given(
+    [4, channels],
+    rows.flatMap(({ values }) => [...values]),
+  );
 }
 
 /** Rows gamma and beta, or mean and variance: the second row is positive. */

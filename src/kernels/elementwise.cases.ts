@@ -1,6 +1,5 @@
 import type { Shape } from '../base/shape.ts';
 import { given, grid, normal, words } from './draw.ts';
-import { activate, activateGradient, add, copy, type DropoutAttributes, dropout } from './elementwise.ts';
 import {
   activationGradientReference,
   activationReference,
@@ -8,6 +7,7 @@ import {
   copyReference,
   dropoutReference,
 } from './elementwise.reference.ts';
+import { activate, activateGradient, add, copy, type DropoutAttributes, dropout } from './elementwise.ts';
 import type { Case, OpCases } from './reference.ts';
 
 const shapes: readonly Shape[] = [
@@ -22,7 +22,12 @@ const shapes: readonly Shape[] = [
 const everyShape = <A>(build: (name: string, shape: Shape) => Case<A>): Case<A>[] =>
   shapes.map((shape) => build(shape.join('x'), shape));
 
-const dropoutCase = (name: string, shape: Shape, step: number, attributes: DropoutAttributes): Case<DropoutAttributes> => ({
+const dropoutCase = (
+  name: string,
+  shape: Shape,
+  step: number,
+  attributes: DropoutAttributes,
+): Case<DropoutAttributes> => ({
   name: `${name}, probability ${attributes.probability}, step ${step}`,
   inputs: [normal(`${name}.x`, shape), words([1], [step])],
   attributes,

@@ -48,7 +48,13 @@ function elementwise(
   };
 }
 
-const movedOnce = ({ inputs, outputs }: { inputs: readonly (TensorType | undefined)[]; outputs: readonly TensorType[] }) => ({
+const movedOnce = ({
+  inputs,
+  outputs,
+}: {
+  inputs: readonly (TensorType | undefined)[];
+  outputs: readonly TensorType[];
+}) => ({
   flops: elementCount(outputs[0]?.shape ?? []),
   bytes: bytesOf(...inputs, ...outputs),
 });
@@ -174,12 +180,10 @@ export const dropout: OpDefinition<DropoutAttributes> = {
       name: 'rows',
       fits: () => true,
       launches: ({ inputs: [a, step], outputs: [y], attributes, traits }) => [
-        elementwise(
-          'drop',
-          { a, y: required(y, 'dropout: y'), step: required(step, 'dropout: step') },
-          traits,
-          { probability: attributes.probability, seed: attributes.seed },
-        ),
+        elementwise('drop', { a, y: required(y, 'dropout: y'), step: required(step, 'dropout: step') }, traits, {
+          probability: attributes.probability,
+          seed: attributes.seed,
+        }),
       ],
     },
   ],

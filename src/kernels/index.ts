@@ -1,13 +1,26 @@
 import { adam } from './adam.ts';
 import { augment } from './augment.ts';
-import { batchNormApply, batchNormDataGradient, batchNormFold, batchNormMoments, batchNormWeightGradient } from './batch-norm/index.ts';
+import {
+  batchNormApply,
+  batchNormDataGradient,
+  batchNormFold,
+  batchNormMoments,
+  batchNormWeightGradient,
+} from './batch-norm/index.ts';
 import { bceWithLogits, bceWithLogitsGradient } from './bce-with-logits.ts';
 import { classActivationMap } from './class-activation-map.ts';
 import { concat, narrow } from './concat.ts';
 import { conv2d, conv2dDataGradient, conv2dWeightGradient } from './conv2d/index.ts';
 import type { OpDefinition } from './definition.ts';
 import { activate, activateGradient, add, copy, dropout } from './elementwise.ts';
-import { avgPool2d, avgPool2dGradient, globalAvgPool2d, globalAvgPool2dGradient, maxPool2d, maxPool2dGradient } from './pool2d.ts';
+import {
+  avgPool2d,
+  avgPool2dGradient,
+  globalAvgPool2d,
+  globalAvgPool2dGradient,
+  maxPool2d,
+  maxPool2dGradient,
+} from './pool2d.ts';
 import { sumOverRows } from './sum-over-rows.ts';
 
 /** Every op, in one list: tests, gradient checks and benchmarks iterate it. */

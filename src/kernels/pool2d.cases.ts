@@ -1,6 +1,14 @@
 import type { Shape } from '../base/shape.ts';
 import { distinct, grid, normal, uniform, words } from './draw.ts';
 import {
+  avgPool2dGradientReference,
+  avgPool2dReference,
+  globalAvgPool2dGradientReference,
+  globalAvgPool2dReference,
+  maxPool2dGradientReference,
+  maxPool2dReference,
+} from './pool2d.reference.ts';
+import {
   type AvgPool2dAttributes,
   avgPool2d,
   avgPool2dGradient,
@@ -10,14 +18,6 @@ import {
   maxPool2dGradient,
   type Pool2dAttributes,
 } from './pool2d.ts';
-import {
-  avgPool2dGradientReference,
-  avgPool2dReference,
-  globalAvgPool2dGradientReference,
-  globalAvgPool2dReference,
-  maxPool2dGradientReference,
-  maxPool2dReference,
-} from './pool2d.reference.ts';
 import type { Case, OpCases } from './reference.ts';
 
 const windows = (kernel: number, stride: number, padding = 0): Pool2dAttributes => ({

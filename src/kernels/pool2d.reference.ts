@@ -18,14 +18,20 @@ function taps(oy: number, ox: number, [, height = 0, width = 0]: Shape, attribut
 }
 
 function outputSize([, height = 0, width = 0]: Shape, { kernel, stride, padding }: Pool2dAttributes): [number, number] {
-  const extent = (size: number, axis: 0 | 1) => Math.floor((size + 2 * padding[axis] - kernel[axis]) / stride[axis]) + 1;
+  const extent = (size: number, axis: 0 | 1) =>
+    Math.floor((size + 2 * padding[axis] - kernel[axis]) / stride[axis]) + 1;
   return [extent(height, 0), extent(width, 1)];
 }
 
 /** [n, row, column, channel] of a position. */
 function place(index: number, [height, width]: readonly [number, number], channels: number) {
   const pixel = Math.floor(index / channels);
-  return { n: Math.floor(pixel / width / height), y: Math.floor(pixel / width) % height, x: pixel % width, c: index % channels };
+  return {
+    n: Math.floor(pixel / width / height),
+    y: Math.floor(pixel / width) % height,
+    x: pixel % width,
+    c: index % channels,
+  };
 }
 
 const divisor = (attributes: AvgPool2dAttributes, inside: number): number =>

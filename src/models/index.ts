@@ -8,6 +8,7 @@ export const models: readonly ModelDefinition[] = [...densenets];
 /** The network of that name; an unknown name is an error that lists the known ones. */
 export function findModel(name: string): ModelDefinition {
   const model = models.find((one) => one.name === name);
-  if (!model) throw new UserError(`unknown model "${name}": expected one of ${models.map((one) => one.name).join(', ')}`);
+  if (!model)
+    throw new UserError(`unknown model "${name}": expected one of ${models.map((one) => one.name).join(', ')}`);
   return model;
 }

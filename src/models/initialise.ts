@@ -13,7 +13,12 @@ export type Initialiser =
  * Initial values of the entry `key` in PyTorch's layout: a pure function of (seed, key), so that they depend neither on
  * the order of layers nor on other layers. Kaiming: He et al. 2015, gain sqrt(2) for ReLU.
  */
-export function initialise(initialiser: Initialiser, key: string, shape: Shape, seed: number): Float32Array<ArrayBuffer> {
+export function initialise(
+  initialiser: Initialiser,
+  key: string,
+  shape: Shape,
+  seed: number,
+): Float32Array<ArrayBuffer> {
   const values = new Float32Array(elementCount(shape));
   const random = new Random(seed, fnv1a32(key));
   const receptive = elementCount(shape.slice(2));

@@ -109,7 +109,10 @@ export class Model {
     for (const spec of this.specs) {
       const values = spec.entries.map(({ key }) => matched.tensors.get(key));
       if (values.every((value) => value !== undefined)) {
-        this.#write(spec, values.map((value) => toFloat32(value as TensorData)));
+        this.#write(
+          spec,
+          values.map((value) => toFloat32(value as TensorData)),
+        );
       }
     }
     const counts = this.specs.filter((spec) => spec.kind === 'statistics').map(countKey);
@@ -151,7 +154,13 @@ export class Model {
   writeNamed(arena: Arena, valuesOf: (key: string) => Float32Array): void {
     for (const spec of this.specs) {
       if (spec.kind !== 'parameter') continue;
-      arena.write(spec.name, toDevice(spec, spec.entries.map(({ key }) => valuesOf(key))));
+      arena.write(
+        spec.name,
+        toDevice(
+          spec,
+          spec.entries.map(({ key }) => valuesOf(key)),
+        ),
+      );
     }
   }
 

@@ -107,7 +107,9 @@ export class Network {
       ],
     });
     const fanIn = groupInputs * kernelHeight * kernelWidth;
-    const bias = options.bias ? this.#bias(name, channels, { kind: 'uniform', bound: 1 / Math.sqrt(fanIn) }) : undefined;
+    const bias = options.bias
+      ? this.#bias(name, channels, { kind: 'uniform', bound: 1 / Math.sqrt(fanIn) })
+      : undefined;
     return this.#emit(name, () =>
       this.graph.emit(conv2d, [x, weight, bias, undefined], {
         stride: pair(stride),
@@ -118,7 +120,12 @@ export class Network {
   }
 
   /** x [N,1,1,I] -> [N,1,1,O]: a fully connected layer, as a 1x1 convolution of one pixel. */
-  linear(name: string, x: Tensor, outputs: number, initialisers: { weight?: Initialiser; bias?: Initialiser } = {}): Tensor {
+  linear(
+    name: string,
+    x: Tensor,
+    outputs: number,
+    initialisers: { weight?: Initialiser; bias?: Initialiser } = {},
+  ): Tensor {
     const inputs = channelsOf(x.shape);
     const weight = this.#state({
       name: `${name}.weight`,

@@ -42,10 +42,9 @@ export function planTrainingMemory(
   const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter').map(({ tensor }) => tensor);
   const found = gradients(graph, parameters, loss);
   const external = new Map(
-    [...network.states.map(({ tensor }) => tensor), ...found.values(), step, targets, ...images.inputs].map((tensor) => [
-      tensor,
-      { storage: tensor, offset: 0 },
-    ]),
+    [...network.states.map(({ tensor }) => tensor), ...found.values(), step, targets, ...images.inputs].map(
+      (tensor) => [tensor, { storage: tensor, offset: 0 }],
+    ),
   );
   const kept = new Set([...(loss ? [loss] : []), ...found.values()]);
   optimise(graph, kept);

@@ -53,7 +53,9 @@ export class RunFolder {
   /** Throws where the folder holds a run already, or cannot be made. */
   async refuseExisting(): Promise<void> {
     if (await this.#files.exists(this.file('config'))) {
-      throw new UserError(`${this.path} holds a run already: go on with --resume ${this.path}, or choose another --out`);
+      throw new UserError(
+        `${this.path} holds a run already: go on with --resume ${this.path}, or choose another --out`,
+      );
     }
     await this.#files.makeDirectory(this.path);
   }
@@ -71,7 +73,8 @@ export class RunFolder {
     try {
       return JSON.parse(await this.#files.readText(this.file('config'))) as RunConfig;
     } catch (error) {
-      if (error instanceof SyntaxError) throw new UserError(`${this.file('config')} is not valid JSON: ${error.message}`);
+      if (error instanceof SyntaxError)
+        throw new UserError(`${this.file('config')} is not valid JSON: ${error.message}`);
       throw error;
     }
   }

@@ -52,7 +52,9 @@ export function unpackState(file: string, bytes: Uint8Array, model: Model, adam:
     );
   }
   const part = (prefix: string): StateDict =>
-    new Map([...tensors].flatMap(([key, tensor]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), tensor]] : [])));
+    new Map(
+      [...tensors].flatMap(([key, tensor]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), tensor]] : [])),
+    );
   model.load(file, part(WEIGHTS));
   for (const moment of ['first', 'second'] as const) {
     const values = part(MOMENTS[moment]);

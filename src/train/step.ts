@@ -9,8 +9,8 @@ import type { External } from '../graph/plan.ts';
 import { Program } from '../graph/program.ts';
 import { adam, STEP_WORDS } from '../kernels/adam.ts';
 import { bceWithLogits } from '../kernels/bce-with-logits.ts';
-import { checkImageSize } from '../models/inference.ts';
 import { type ImageBatch, ImageInput } from '../models/images.ts';
+import { checkImageSize } from '../models/inference.ts';
 import type { Model } from '../models/model.ts';
 import { Network } from '../models/network.ts';
 

@@ -1,4 +1,4 @@
-import type { Build, Limb, Pose } from './anatomy.ts';
+import type { Build, Limb, Pose } from './body.ts';
 import { type Bone, type Knot, makeBone } from './bone.ts';
 import { type Point, rotateAbout } from './geometry.ts';
 

@@ -1,5 +1,5 @@
 import type { Random } from '../../base/random.ts';
-import type { Build, Pose } from './anatomy.ts';
+import type { Build, Pose } from './body.ts';
 import { type Bone, pointOn } from './bone.ts';
 import { between, type Camera, type Point, project } from './geometry.ts';
 import { rayBoneName, rayJoints } from './hand.ts';

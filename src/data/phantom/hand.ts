@@ -1,4 +1,4 @@
-import type { Build, Limb, Pose } from './anatomy.ts';
+import type { Build, Limb, Pose } from './body.ts';
 import { type Bone, makeBone, tubular } from './bone.ts';
 import { offset, type Point } from './geometry.ts';
 

@@ -1,4 +1,4 @@
-import type { Limb } from './anatomy.ts';
+import type { Limb } from './body.ts';
 import { type Bone, type Cut, PROFILE_STEPS } from './bone.ts';
 import { boundingBox, offset, type SceneBox } from './geometry.ts';
 import type { Lesion } from './lesion.ts';

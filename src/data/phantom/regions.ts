@@ -1,5 +1,5 @@
 import type { Random } from '../../base/random.ts';
-import type { Pose } from './anatomy.ts';
+import type { Pose } from './body.ts';
 import type { Point } from './geometry.ts';
 import { rayBoneName } from './hand.ts';
 

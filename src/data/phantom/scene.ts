@@ -1,6 +1,7 @@
 import { fnv1a32, Random } from '../../base/random.ts';
 import { ABNORMALITIES, type AbnormalityKind, drawAbnormality, IMPLANT_CHANCE } from './abnormalities.ts';
-import { type Body, type Build, drawBuild, type Limb, makeArm } from './anatomy.ts';
+import { makeArm } from './anatomy.ts';
+import { type Build, drawBuild, type Limb } from './body.ts';
 import { type Bone, projectBone } from './bone.ts';
 import { boneIsland, decoyMetal, sideMarker } from './distractors.ts';
 import { drawSite, drawView, frame, type Site } from './framing.ts';
@@ -141,7 +142,7 @@ export function composeScene(study: PhantomStudy, view: number): Scene {
   const build = buildOf(study);
   const drawn = drawPose(study.region, view, random);
   const pose = study.region === 'XR_FINGER' && site.alone ? { ...drawn, rays: [site.ray] } : drawn;
-  const body: Body = makeArm(build, pose);
+  const body = makeArm(build, pose);
   const [narrow, wide] = REGION_SHAPES[study.region].aspect;
   const width = random.uniform(narrow, wide);
   const camera = frame(drawView(study.region, build, pose, site, random), body.bones, site, width, HEIGHT, random);

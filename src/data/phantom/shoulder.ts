@@ -1,5 +1,5 @@
-import type { Build, Limb, Pose } from './anatomy.ts';
 import { bendElbow } from './arm.ts';
+import type { Build, Limb, Pose } from './body.ts';
 import { type Bone, type BoneShape, type Knot, makeBone } from './bone.ts';
 import type { Point } from './geometry.ts';
 

@@ -25,7 +25,9 @@ export function interpret(
   for (const node of graph.nodes) {
     const operands = node.inputs.map((input) => input && required(values.get(input), input.name));
     const elementOf = casesOf(node.op).reference(operands, node.attributes);
-    const results = resultsOf(node).map((tensor, output) => evaluate(tensor, (index) => elementOf(output, index), options));
+    const results = resultsOf(node).map((tensor, output) =>
+      evaluate(tensor, (index) => elementOf(output, index), options),
+    );
     resultsOf(node).forEach((tensor, output) => {
       values.set(tensor, results[output] as ReferenceTensor);
     });

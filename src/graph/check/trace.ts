@@ -37,9 +37,7 @@ export function traceCase(opCases: OpCases, one: Case<unknown>, slices?: Slices)
     return graph.emit(narrow, [wide], { start: slices.before, channels: channelsOf(input.shape) })[0];
   });
   const emit: Emit<Tensor> = (op, operands, attributes) => graph.emit(op, operands, attributes);
-  const traced = one.trace
-    ? one.trace(emit, inputs as Tensor[])
-    : graph.emit(opCases.op, inputs, one.attributes);
+  const traced = one.trace ? one.trace(emit, inputs as Tensor[]) : graph.emit(opCases.op, inputs, one.attributes);
   const outputs = slices ? joined(graph, traced, opCases, slices, declare) : traced;
   const mutated = graph.nodes.flatMap((node) => (node.op.mutates ?? []).map((slot) => node.inputs[slot] as Tensor));
   return { graph, inputs, values, outputs, mutated: [...new Set(mutated)] };

@@ -7,8 +7,8 @@ import { shareMoments } from './share-moments.ts';
 /** Rewrites of a graph that keep its results, by name; each can be switched off. */
 export const passes = {
   'share-moments': shareMoments,
-  'accumulate': fuseAccumulation,
-  'prologue': fusePrologues,
+  accumulate: fuseAccumulation,
+  prologue: fusePrologues,
 } as const;
 
 export type PassName = keyof typeof passes;

@@ -21,9 +21,7 @@ export function shareMoments(graph: Graph, kept: ReadonlySet<Tensor>): void {
     let moments = known.get(x);
     if (!moments) {
       const parts = x.producer?.op === concat ? x.producer.inputs.map((part) => momentsOf(part as Tensor)) : undefined;
-      moments = place(
-        parts ? graph.createNode(concat, parts, {}) : graph.createNode(batchNormMoments, [x], {}),
-      );
+      moments = place(parts ? graph.createNode(concat, parts, {}) : graph.createNode(batchNormMoments, [x], {}));
       known.set(x, moments);
     }
     return moments;

@@ -2,12 +2,7 @@ import { rowsOf, type Shape, type TensorType } from '../../base/shape.ts';
 import type { Activation } from '../activation.ts';
 import { affineMap, given, grid, normal, positivePair } from '../draw.ts';
 import type { Case, Emit, OpCases } from '../reference.ts';
-import {
-  type BatchNormAttributes,
-  batchNormApply,
-  batchNormDataGradient,
-  batchNormWeightGradient,
-} from './apply.ts';
+import { type BatchNormAttributes, batchNormApply, batchNormDataGradient, batchNormWeightGradient } from './apply.ts';
 import {
   batchNormApplyReference,
   batchNormDataGradientReference,
@@ -48,7 +43,11 @@ function whole(name: string, shape: Shape, attributes: BatchNormAttributes, mean
   const count = rowsOf(shape);
   return {
     name,
-    inputs: [normal(`${name}.x`, shape, { mean }), weights(name, channels(shape)), positivePair(`${name}.running`, channels(shape))],
+    inputs: [
+      normal(`${name}.x`, shape, { mean }),
+      weights(name, channels(shape)),
+      positivePair(`${name}.running`, channels(shape)),
+    ],
     attributes,
     differentiate: [0, 1],
     trace<S extends TensorType>(emit: Emit<S>, [x, weight, running]: readonly S[]): S[] {
@@ -69,7 +68,10 @@ const applyCases: Case<BatchNormAttributes>[] = [
   ]),
   ...everyShape((name, shape, activation) =>
     [true, false].map((training) =>
-      whole(`${name}, ${activation}, statistics of ${training ? 'the batch' : 'before'}`, shape, { training, activation }),
+      whole(`${name}, ${activation}, statistics of ${training ? 'the batch' : 'before'}`, shape, {
+        training,
+        activation,
+      }),
     ),
   ),
 ];

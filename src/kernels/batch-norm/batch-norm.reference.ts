@@ -78,7 +78,12 @@ export const batchNormApplyReference: Reference<BatchNormAttributes> = (inputs, 
 };
 
 /** Gradient before the activation: dz where the activation passes it. */
-function maskedGradient(dz: ReferenceTensor, x: ReferenceTensor, affine: ReferenceTensor, attributes: BatchNormAttributes) {
+function maskedGradient(
+  dz: ReferenceTensor,
+  x: ReferenceTensor,
+  affine: ReferenceTensor,
+  attributes: BatchNormAttributes,
+) {
   const { low, high } = activationRange(attributes.activation);
   return (index: number): number => {
     const [value] = normalised(x, affine, index);

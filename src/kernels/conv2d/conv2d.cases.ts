@@ -26,7 +26,13 @@ const convolutions: Readonly<Record<string, Sizes>> = {
   'one pixel, one channel': { x: [1, 1, 1, 1], kernel: [1, 1], channels: 1 },
   '1x1, odd channels': { x: [3, 3, 5, 5], kernel: [1, 1], channels: 3, bias: true },
   '1x1, 32 to 32 channels': { x: [1, 3, 5, 32], kernel: [1, 1], channels: 32 },
-  '1x1, 4 to 12 channels, stride 2, bias': { x: [2, 5, 4, 4], kernel: [1, 1], channels: 12, stride: [2, 2], bias: true },
+  '1x1, 4 to 12 channels, stride 2, bias': {
+    x: [2, 5, 4, 4],
+    kernel: [1, 1],
+    channels: 12,
+    stride: [2, 2],
+    bias: true,
+  },
   '1x1, more pixels than a tile': { x: [3, 9, 13, 4], kernel: [1, 1], channels: 8 },
   '1x1, 5 to 1 channel: a head': { x: [3, 1, 1, 5], kernel: [1, 1], channels: 1, bias: true },
   '3x3, 1 to 5 channels': { x: [2, 4, 7, 1], kernel: [3, 3], channels: 5, padding: [1, 1] },
@@ -41,7 +47,14 @@ const convolutions: Readonly<Record<string, Sizes>> = {
   '7x1, odd channels': { x: [2, 8, 3, 3], kernel: [7, 1], channels: 5, padding: [3, 0] },
   '5x3, padding wider than needed': { x: [1, 4, 5, 4], kernel: [5, 3], channels: 8, padding: [4, 2] },
   'two groups': { x: [2, 4, 5, 6], kernel: [3, 3], channels: 4, padding: [1, 1], groups: 2 },
-  'four groups of 4, stride 2': { x: [1, 5, 4, 16], kernel: [3, 3], channels: 8, stride: [2, 2], padding: [1, 1], groups: 4 },
+  'four groups of 4, stride 2': {
+    x: [1, 5, 4, 16],
+    kernel: [3, 3],
+    channels: 8,
+    stride: [2, 2],
+    padding: [1, 1],
+    groups: 4,
+  },
   depthwise: { x: [2, 4, 5, 8], kernel: [3, 3], channels: 8, padding: [1, 1], groups: 8 },
   'depthwise, stride 2, two outputs each': {
     x: [1, 5, 6, 3],
@@ -101,7 +114,10 @@ function weightGradientCase([name, sizes]: [string, Sizes]): Case<WeightGradient
   return { name, inputs: [x, dy, undefined], attributes: { ...attributes, weightShape } };
 }
 
-function weightGradientPrologueCase([name, sizes]: [string, Sizes], prologue: Activation): Case<WeightGradientAttributes> {
+function weightGradientPrologueCase(
+  [name, sizes]: [string, Sizes],
+  prologue: Activation,
+): Case<WeightGradientAttributes> {
   const { dy, attributes, weightShape } = operands(name, sizes);
   return {
     name: `${name}, ${prologue} prologue`,

@@ -27,7 +27,13 @@ function loaded(x: ReferenceTensor, affine: ReferenceTensor | undefined, attribu
 function sizesOf(xShape: Shape, weightShape: Shape, attributes: Conv2dAttributes) {
   const sizes = geometryOf('conv2d reference', xShape, weightShape, attributes);
   const { groups, stride, padding } = attributes;
-  return { ...sizes, stride, padding, groupInputs: sizes.inChannels / groups, groupOutputs: sizes.outChannels / groups };
+  return {
+    ...sizes,
+    stride,
+    padding,
+    groupInputs: sizes.inChannels / groups,
+    groupOutputs: sizes.outChannels / groups,
+  };
 }
 
 /** Digits of a position in a shape, outermost first. */

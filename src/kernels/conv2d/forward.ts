@@ -1,5 +1,5 @@
-import { elementCount } from '../../base/shape.ts';
 import { required } from '../../base/errors.ts';
+import { elementCount } from '../../base/shape.ts';
 import { activationRange } from '../activation.ts';
 import type { LaunchContext, OpDefinition, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
