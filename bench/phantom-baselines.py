@@ -48,7 +48,7 @@ def histogram(images):
 
 def fit(features, labels, c):
     scaler = StandardScaler().fit(features)
-    model = LogisticRegression(C=c, max_iter=500).fit(scaler.transform(features), labels)
+    model = LogisticRegression(C=c, max_iter=3000).fit(scaler.transform(features), labels)
     return lambda other: model.predict(scaler.transform(other))
 
 

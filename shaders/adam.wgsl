@@ -1,5 +1,5 @@
 // Adam (Kingma & Ba 2015), as torch.optim.Adam computes it, on a run of parameters:
-// m = m + (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2;  p = p - stepSize * m / (sqrt(v) * rootCorrection + epsilon)
+// m = m + (1 - beta1) (g - m);  v = v + (1 - beta2) (g^2 - v);  p = p - stepSize * m / (sqrt(v) * rootCorrection + epsilon)
 // stepSize = rate / (1 - beta1^t) and rootCorrection = 1 / sqrt(1 - beta2^t) come from the host in float64, once a step.
 // One thread per T. Traffic: g, m, v, p read once, m, v, p written once.
 alias T = f32;
@@ -17,8 +17,8 @@ struct Step {
   number: u32,
   stepSize: f32,
   rootCorrection: f32,
-  beta1: f32,
-  beta2: f32,
+  share1: f32,    // 1 - beta1, rounded once from float64
+  share2: f32,    // 1 - beta2
   epsilon: f32,
 }
 
@@ -37,8 +37,8 @@ fn adam(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     return;
   }
   let gradient = g[parameters.gOffset + i];
-  let mi = m[parameters.mOffset + i] + (1 - step.beta1) * (gradient - m[parameters.mOffset + i]);
-  let vi = step.beta2 * v[parameters.vOffset + i] + (1 - step.beta2) * gradient * gradient;
+  let mi = m[parameters.mOffset + i] + step.share1 * (gradient - m[parameters.mOffset + i]);
+  let vi = v[parameters.vOffset + i] + step.share2 * (gradient * gradient - v[parameters.vOffset + i]);
   m[parameters.mOffset + i] = mi;
   v[parameters.vOffset + i] = vi;
   p[parameters.pOffset + i] -= step.stepSize * mi / (sqrt(vi) * step.rootCorrection + T(step.epsilon));

@@ -1,4 +1,4 @@
-import { InternalError, required } from '../base/errors.ts';
+import { InternalError, required, UserError } from '../base/errors.ts';
 import { roundUp } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import { LaunchTimer } from '../gpu/launch-timer.ts';
@@ -58,33 +58,17 @@ export class Executor {
     external: ReadonlyMap<object, BoundBuffer>,
     guards?: Guards,
   ): Promise<Executor> {
-    const buffers = new Map(external);
-    const owned: GPUBuffer[] = [];
     const pipelines = await Promise.all(plan.launches.map((planned) => pipelineOf(device, planned)));
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    for (const slot of guards ? plan.slots.flatMap(separate) : plan.slots) {
-      const missing = slot.storages.filter((storage) => !buffers.has(storage));
-      if (missing.length === 0) continue;
-      const label = slot.storages[0]?.label ?? 'activations';
-      const bound = guards?.createBuffer(label, slot.bytes, usage) ?? {
-        buffer: device.createBuffer(label, slot.bytes, usage),
-      };
-      owned.push(bound.buffer);
-      for (const storage of missing) buffers.set(storage, bound);
-    }
+    const { buffers, owned } = await allocate(device, plan, external, guards);
     const uniforms = uploadUniforms(device, plan.launches, pipelines);
     owned.push(uniforms.buffer);
     const commands = plan.launches.map(({ launch }, index): Command => {
       const { pipeline, layout, shader } = pipelines[index] as Pipeline;
-      const bound = [...Object.entries(launch.bindings)].map(
-        ([name, operand]): GPUBindGroupEntry => ({
-          binding: required(
-            shader.bindings.find((one) => one.name === name),
-            `binding ${name}`,
-          ).index,
-          resource: { ...required(buffers.get(operand.storage), `${launch.shader}: buffer of ${name}`) },
-        }),
-      );
+      const bound = Object.entries(launch.bindings).map(([name, operand]): GPUBindGroupEntry => {
+        const declared = shader.bindings.find((one) => one.name === name);
+        const resource = required(buffers.get(operand.storage), `${launch.shader}: buffer of ${name}`);
+        return { binding: required(declared, `binding ${name}`).index, resource: { ...resource } };
+      });
       const offset = uniforms.offsets[index] as number;
       const parameters = { buffer: uniforms.buffer, offset, size: uniforms.sizes[index] as number };
       const group = device.gpu.createBindGroup({ layout, entries: [{ binding: 0, resource: parameters }, ...bound] });
@@ -134,6 +118,33 @@ function dispatch(pass: GPUComputePassEncoder, { pipeline, group, workgroups }: 
   pass.setPipeline(pipeline);
   pass.setBindGroup(0, group);
   pass.dispatchWorkgroups(...workgroups);
+}
+
+/**
+ * Makes the plan's buffers. WebGPU does not tell how much memory there is: a plan that does not fit is found out here, in
+ * an error scope, before anything runs, and leaves nothing allocated.
+ */
+async function allocate(device: Device, plan: Plan, external: ReadonlyMap<object, BoundBuffer>, guards?: Guards) {
+  const buffers = new Map(external);
+  const owned: GPUBuffer[] = [];
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  device.gpu.pushErrorScope('out-of-memory');
+  for (const slot of guards ? plan.slots.flatMap(separate) : plan.slots) {
+    const missing = slot.storages.filter((storage) => !buffers.has(storage));
+    if (missing.length === 0) continue;
+    const label = slot.storages[0]?.label ?? 'activations';
+    const bound = guards?.createBuffer(label, slot.bytes, usage) ?? {
+      buffer: device.createBuffer(label, slot.bytes, usage),
+    };
+    owned.push(bound.buffer);
+    for (const storage of missing) buffers.set(storage, bound);
+  }
+  if (!(await device.gpu.popErrorScope())) return { buffers, owned };
+  const bytes = owned.reduce((sum, buffer) => sum + buffer.size, 0);
+  for (const buffer of owned) device.destroyBuffer(buffer);
+  throw new UserError(
+    `the GPU has no ${(bytes / 2 ** 20).toFixed(0)} MiB left for this network: use a smaller --batch-size or --image-size`,
+  );
 }
 
 const separate = (slot: Slot): Slot[] =>

@@ -5,8 +5,13 @@ import type { BoundBuffer } from './executor.ts';
 /** Bytes on either side of a guarded tensor: the alignment of a binding's offset. */
 const GUARD_BYTES = 256;
 
-/** A quiet NaN that no arithmetic makes. */
+/** A quiet NaN: what a tensor holds before it is written. */
 const POISON = 0x7fc0dead;
+
+/** Two words in turn: 1234.567, which arithmetic changes even in place, and the NaN, which does not vanish times zero. */
+const GUARD = [0x449a522b, POISON] as const;
+
+const guardWord = (index: number): number => GUARD[index % 2] as number;
 
 /**
  * Buffers for tests of kernels: each holds one tensor between guard words and is full of NaN. The binding reaches over
@@ -23,36 +28,41 @@ export class Guards {
   /** The buffer is the caller's to destroy. */
   createBuffer(label: string, bytes: number, usage: GPUBufferUsageFlags): BoundBuffer {
     const buffer = this.#device.createBuffer(label, 2 * GUARD_BYTES + bytes, usage);
-    this.#device.gpu.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON));
+    const words = new Uint32Array(buffer.size / 4).fill(POISON);
+    const before = words.subarray(0, GUARD_BYTES / 4);
+    const behind = words.subarray((GUARD_BYTES + roundUp(bytes, 4)) / 4);
+    for (const guard of [before, behind]) for (let at = 0; at < guard.length; at++) guard[at] = guardWord(at);
+    this.#device.gpu.queue.writeBuffer(buffer, 0, words);
     this.#guarded.push({ label, buffer, bytes });
     return { buffer, offset: GUARD_BYTES };
   }
 
   /** The buffers whose guard words have changed, as lines for people. */
   async findOverruns(): Promise<string[]> {
-    const sizes = this.#guarded.map(({ buffer, bytes }) => buffer.size - roundUp(bytes, 4));
-    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const guards = this.#guarded.flatMap(({ label, buffer, bytes }) => {
+      const end = GUARD_BYTES + roundUp(bytes, 4);
+      return [
+        { where: `before ${label}`, buffer, offset: 0, bytes: GUARD_BYTES },
+        { where: `behind ${label}`, buffer, offset: end, bytes: buffer.size - end },
+      ];
+    });
+    const total = guards.reduce((sum, guard) => sum + guard.bytes, 0);
     const gathered = this.#device.createBuffer('guards', total, GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST);
     const encoder = this.#device.gpu.createCommandEncoder();
-    let at = 0;
-    for (const { buffer, bytes } of this.#guarded) {
-      const end = GUARD_BYTES + roundUp(bytes, 4);
-      encoder.copyBufferToBuffer(buffer, 0, gathered, at, GUARD_BYTES);
-      encoder.copyBufferToBuffer(buffer, end, gathered, at + GUARD_BYTES, buffer.size - end);
-      at += GUARD_BYTES + buffer.size - end;
+    let end = 0;
+    for (const { buffer, offset, bytes } of guards) {
+      encoder.copyBufferToBuffer(buffer, offset, gathered, end, bytes);
+      end += bytes;
     }
     this.#device.gpu.queue.submit([encoder.finish()]);
     const words = new Uint32Array(await this.#device.read(gathered, 0, total));
     this.#device.destroyBuffer(gathered);
-    at = 0;
-    return this.#guarded.flatMap(({ label }, index) => {
-      const guards = words.subarray(at / 4, (at += sizes[index] as number) / 4);
-      const isDamaged = (word: number) => word !== POISON;
-      const before = guards.subarray(0, GUARD_BYTES / 4).filter(isDamaged).length;
-      const behind = guards.subarray(GUARD_BYTES / 4).filter(isDamaged).length;
-      return before || behind
-        ? [`${label}: ${before} guard words before and ${behind} behind it were overwritten`]
-        : [];
+    end = 0;
+    return guards.flatMap(({ where, bytes }) => {
+      const begin = end / 4;
+      end += bytes;
+      const changed = words.subarray(begin, end / 4).filter((word, index) => word !== guardWord(index)).length;
+      return changed > 0 ? [`${changed} guard words ${where} were overwritten`] : [];
     });
   }
 }

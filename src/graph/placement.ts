@@ -99,7 +99,7 @@ export class Placement {
         if (!this.#isAligned(result)) copyAfter = this.#copyForReaders(result, node.scope);
       } else if (into && result && slot !== undefined) {
         const placed = this.#aliases.get(result);
-        if (placed || this.#readLater(into, index, position)) {
+        if (placed || this.#readBeside(node, slot) || this.#readLater(into, index, position)) {
           const copied = this.#copyOf(into, node.scope);
           const target = required(copied.outputs[0], 'copy: y');
           if (placed) this.#aliases.set(target, placed);
@@ -127,6 +127,12 @@ export class Placement {
     for (const reader of readers) reader.inputs = reader.inputs.map((input) => (input === tensor ? copied : input));
     this.#readers.set(copied, readers).set(tensor, [node]);
     return node;
+  }
+
+  /** Whether a node reads the memory of its input `slot` through another input too: it cannot write there as well. */
+  #readBeside({ inputs }: Node, slot: number): boolean {
+    const root = inputs[slot] && this.of(inputs[slot]).root;
+    return inputs.some((input, other) => other !== slot && input !== undefined && this.of(input).root === root);
   }
 
   /** Whether a value that shares memory with `tensor` is still read after the node at `index`. */

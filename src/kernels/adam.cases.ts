@@ -9,7 +9,14 @@ const BETA2 = 0.999;
 
 /** The words of step number `t` (from 1) with torch.optim.Adam's defaults. */
 export function adamStep(t: number, rate: number): CaseInput {
-  const scalars = Float32Array.of(0, rate / (1 - BETA1 ** t), 1 / Math.sqrt(1 - BETA2 ** t), BETA1, BETA2, 1e-8);
+  const scalars = Float32Array.of(
+    0,
+    rate / (1 - BETA1 ** t),
+    1 / Math.sqrt(1 - BETA2 ** t),
+    1 - BETA1,
+    1 - BETA2,
+    1e-8,
+  );
   const bits = new Uint32Array(scalars.buffer);
   bits[0] = t;
   return words([6], bits);

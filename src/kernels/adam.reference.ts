@@ -11,12 +11,12 @@ export const adamReference: Reference<Record<never, never>> = (inputs) => {
     ReferenceTensor,
   ];
   const [stepSize, rootCorrection] = [floatAt(step, 1), floatAt(step, 2)];
-  const [beta1, beta2, epsilon] = [floatAt(step, 3), floatAt(step, 4), floatAt(step, 5)];
+  const [share1, share2, epsilon] = [floatAt(step, 3), floatAt(step, 4), floatAt(step, 5)];
   return (output, index) => {
     const gradient = at(g, index);
-    const mSize = beta1 * Math.abs(at(m, index)) + (1 - beta1) * Math.abs(gradient);
-    const first = beta1 * at(m, index) + (1 - beta1) * gradient;
-    const second = beta2 * at(v, index) + (1 - beta2) * gradient ** 2;
+    const mSize = (1 - share1) * Math.abs(at(m, index)) + share1 * Math.abs(gradient);
+    const first = (1 - share1) * at(m, index) + share1 * gradient;
+    const second = (1 - share2) * at(v, index) + share2 * gradient ** 2;
     if (output === 1) return rounded(first, Math.abs(at(m, index)) + mSize);
     if (output === 2) return rounded(second, second);
     const change = (size: number) => (stepSize * size) / (Math.sqrt(second) * rootCorrection + epsilon);

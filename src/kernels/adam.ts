@@ -5,7 +5,7 @@ import { bytesOf, spread, vectorType } from './launch.ts';
 
 const LANES = 64;
 
-/** Words of the `step` tensor that Adam reads: number (u32), stepSize, rootCorrection, beta1, beta2, epsilon (f32). */
+/** Words of the `step` tensor that Adam reads: number (u32), stepSize, rootCorrection, 1 - beta1, 1 - beta2, epsilon (f32). */
 export const STEP_WORDS = 6;
 
 /**

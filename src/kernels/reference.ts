@@ -3,7 +3,7 @@ import type { OpDefinition } from './definition.ts';
 
 /** A tensor of the float64 references; `u32` tensors hold their words. */
 export interface ReferenceTensor extends TensorType {
-  readonly values: Float64Array | Uint32Array;
+  readonly values: Float64Array | Float32Array | Uint32Array;
 }
 
 /** One element of a result, and what the tolerance of a float32 computation of it follows from. */

@@ -109,8 +109,8 @@ export function adamScalars(step: number, learningRate: number): Uint32Array<Arr
   new Float32Array(words.buffer, 4).set([
     learningRate / (1 - BETA1 ** step),
     1 / Math.sqrt(1 - BETA2 ** step),
-    BETA1,
-    BETA2,
+    1 - BETA1,
+    1 - BETA2,
     EPSILON,
   ]);
   return words;

@@ -8,8 +8,8 @@ const NOISE = 10;
 /** Share of a gradient's norm that single tipped rectifiers may move it by. */
 const TIPPED = 0.02;
 
-/** Relative error of Adam's step in f32: four roundings, and the root of 1 - 0.999, which cancels. */
-const STEP_ROUNDING = 4 * 2 ** -24 + (0.5 * 2 ** -25) / 0.001;
+/** Relative error of Adam's step in f32: its roundings and those of the step's scalars. */
+const STEP_ROUNDING = 8 * 2 ** -24;
 
 /** One number against its reference. */
 export interface Check {

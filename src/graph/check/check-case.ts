@@ -1,7 +1,8 @@
 import { InternalError, required } from '../../base/errors.ts';
 import type { Device } from '../../gpu/device.ts';
 import type { Case, CaseInput, OpCases, ReferenceTensor } from '../../kernels/reference.ts';
-import type { Graph, Tensor } from '../graph.ts';
+import type { Graph, Node, Tensor } from '../graph.ts';
+import type { PassName } from '../passes/index.ts';
 import { Program } from '../program.ts';
 import { differences } from './compare.ts';
 import { type Expected, expectedOf } from './expected.ts';
@@ -23,17 +24,19 @@ export interface GuardedRun {
   readonly graph: Graph;
   readonly values: ReadonlyMap<Tensor, CaseInput>;
   readonly results: readonly Tensor[];
-  readonly choose?: (node: Graph['nodes'][number]) => string | undefined;
+  readonly choose?: (node: Node) => string | undefined;
+  /** Passes to leave out. */
+  readonly without?: readonly PassName[];
 }
 
 /** Runs a graph once between guard words and in buffers full of NaN; throws what the device reported. */
 export async function runGuarded(
   run: GuardedRun,
 ): Promise<{ results: Map<Tensor, ArrayBuffer>; overruns: readonly string[] }> {
-  const { device, graph, values, results, choose } = run;
+  const { device, graph, values, results, choose, without = [] } = run;
   const variant = choose ? { variant: choose } : {};
   device.gpu.pushErrorScope('validation');
-  const program = await Program.compile(device, graph, { results, guarded: true, ...variant });
+  const program = await Program.compile(device, graph, { results, guarded: true, without, ...variant });
   try {
     for (const [tensor, input] of values) if (program.uses(tensor)) program.write(tensor, input.values);
     program.run();

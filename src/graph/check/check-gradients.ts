@@ -3,7 +3,7 @@ import { Random } from '../../base/random.ts';
 import type { Device } from '../../gpu/device.ts';
 import { filled, normal } from '../../kernels/draw.ts';
 import { copy } from '../../kernels/elementwise.ts';
-import type { Case, CaseInput, Element, OpCases } from '../../kernels/reference.ts';
+import type { Case, CaseInput, Element, OpCases, ReferenceTensor } from '../../kernels/reference.ts';
 import { gradients } from '../autograd.ts';
 import type { Tensor } from '../graph.ts';
 import { asReferences, compareResults, runGuarded } from './check-case.ts';
@@ -58,7 +58,7 @@ const sampled = (count: number): number[] =>
   [...new Random(count).permutation(count).subarray(0, MOST_DIFFERENCES)].sort((a, b) => a - b);
 
 function centralDifference(
-  numbers: Float64Array | Uint32Array,
+  numbers: ReferenceTensor['values'],
   index: number,
   evaluate: () => number[],
   weights: readonly number[],
