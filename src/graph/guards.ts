@@ -8,10 +8,11 @@ const GUARD_BYTES = 256;
 /** A quiet NaN: what a tensor holds before it is written. */
 const POISON = 0x7fc0dead;
 
-/** Two words in turn: 1234.567, which arithmetic changes even in place, and the NaN, which does not vanish times zero. */
-const GUARD = [0x449a522b, POISON] as const;
-
-const guardWord = (index: number): number => GUARD[index % 2] as number;
+/**
+ * Guard words of buffer number `buffer`: in turn a number of about 1234, which arithmetic changes even in place, and a
+ * NaN, which does not vanish times zero. No two buffers have the same, so a copy of one into another is seen.
+ */
+const guardWord = (buffer: number, index: number): number => (index % 2 === 0 ? 0x449a0000 : 0x7fc00000) + buffer + 1;
 
 /**
  * Buffers for tests of kernels: each holds one tensor between guard words and is full of NaN. The binding reaches over
@@ -31,7 +32,10 @@ export class Guards {
     const words = new Uint32Array(buffer.size / 4).fill(POISON);
     const before = words.subarray(0, GUARD_BYTES / 4);
     const behind = words.subarray((GUARD_BYTES + roundUp(bytes, 4)) / 4);
-    for (const guard of [before, behind]) for (let at = 0; at < guard.length; at++) guard[at] = guardWord(at);
+    const number = this.#guarded.length;
+    for (const guard of [before, behind]) {
+      for (let at = 0; at < guard.length; at++) guard[at] = guardWord(number, at);
+    }
     this.#device.gpu.queue.writeBuffer(buffer, 0, words);
     this.#guarded.push({ label, buffer, bytes });
     return { buffer, offset: GUARD_BYTES };
@@ -39,11 +43,11 @@ export class Guards {
 
   /** The buffers whose guard words have changed, as lines for people. */
   async findOverruns(): Promise<string[]> {
-    const guards = this.#guarded.flatMap(({ label, buffer, bytes }) => {
+    const guards = this.#guarded.flatMap(({ label, buffer, bytes }, number) => {
       const end = GUARD_BYTES + roundUp(bytes, 4);
       return [
-        { where: `before ${label}`, buffer, offset: 0, bytes: GUARD_BYTES },
-        { where: `behind ${label}`, buffer, offset: end, bytes: buffer.size - end },
+        { where: `before ${label}`, number, buffer, offset: 0, bytes: GUARD_BYTES },
+        { where: `behind ${label}`, number, buffer, offset: end, bytes: buffer.size - end },
       ];
     });
     const total = guards.reduce((sum, guard) => sum + guard.bytes, 0);
@@ -58,10 +62,10 @@ export class Guards {
     const words = new Uint32Array(await this.#device.read(gathered, 0, total));
     this.#device.destroyBuffer(gathered);
     end = 0;
-    return guards.flatMap(({ where, bytes }) => {
+    return guards.flatMap(({ where, number, bytes }) => {
       const begin = end / 4;
       end += bytes;
-      const changed = words.subarray(begin, end / 4).filter((word, index) => word !== guardWord(index)).length;
+      const changed = words.subarray(begin, end / 4).filter((word, index) => word !== guardWord(number, index)).length;
       return changed > 0 ? [`${changed} guard words ${where} were overwritten`] : [];
     });
   }

@@ -2,10 +2,10 @@ import { fnv1a32, Random } from '../base/random.ts';
 import { channelsOf, elementCount, type Shape } from '../base/shape.ts';
 import type { CaseInput } from './reference.ts';
 
-const f32Input = (shape: Shape, valueOf: (index: number) => number): CaseInput => ({
+const f32Input = (shape: Shape, numberAt: (index: number) => number): CaseInput => ({
   shape,
   dtype: 'f32',
-  values: Float32Array.from({ length: elementCount(shape) }, (_, index) => valueOf(index)),
+  values: Float32Array.from({ length: elementCount(shape) }, (_, index) => numberAt(index)),
 });
 
 /** Given numbers. */

@@ -1,18 +1,8 @@
-import { required } from '../base/errors.ts';
-import { channelsOf, rowsOf, type Shape } from '../base/shape.ts';
+import type { Shape } from '../base/shape.ts';
 import { normal } from './draw.ts';
-import { at, type OpCases, type Reference, Sum } from './reference.ts';
+import type { OpCases } from './reference.ts';
+import { sumOverRowsReference } from './sum-over-rows.reference.ts';
 import { sumOverRows } from './sum-over-rows.ts';
-
-const sumOverRowsReference: Reference<Record<never, never>> = ([input]) => {
-  const x = required(input, 'x');
-  const channels = channelsOf(x.shape);
-  return (_, channel) => {
-    const sum = new Sum();
-    for (let row = 0; row < rowsOf(x.shape); row++) sum.add(at(x, row * channels + channel));
-    return sum.element();
-  };
-};
 
 const shapes: readonly Shape[] = [
   [1, 1, 1, 1],

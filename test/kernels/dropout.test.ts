@@ -19,7 +19,11 @@ beforeAll(async () => {
 afterAll(() => device.destroy());
 
 /** Which elements of a map of ones dropout keeps, and which gradients of ones it passes. */
-async function masks(probability: number, seed: number, step: number): Promise<[forward: Float32Array, backward: Float32Array]> {
+async function masks(
+  probability: number,
+  seed: number,
+  step: number,
+): Promise<[forward: Float32Array, backward: Float32Array]> {
   const graph = new Graph();
   const [x, number] = [graph.input('x', SHAPE), graph.input('step', [1], 'u32')];
   const [y] = graph.emit(dropout, [x, number], { probability, seed }) as [Tensor];
@@ -58,7 +62,9 @@ describe('dropout', () => {
       [4, 9],
     ] as const) {
       // Two independent masks of one half agree in half of the elements.
-      expect(Math.abs(agreement(mask, (await masks(0.5, seed, step))[0]) - COUNT / 2)).toBeLessThan(5 * Math.sqrt(COUNT / 4));
+      expect(Math.abs(agreement(mask, (await masks(0.5, seed, step))[0]) - COUNT / 2)).toBeLessThan(
+        5 * Math.sqrt(COUNT / 4),
+      );
     }
   });
 

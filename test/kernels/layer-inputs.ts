@@ -31,7 +31,10 @@ export function layerInputs({ op, name, inputs }: LayerCase): (CaseInput | undef
     const start = 7919 * (slot + 1);
     if (type.dtype === 'u32') {
       // The only words in a network's layers: which of the nine places of a pool's window was the largest.
-      const values = Uint32Array.from({ length: elementCount(shape) }, (_, index) => ((pools.grid[index % POOL] as number) * 64 + 128) % 9);
+      const values = Uint32Array.from(
+        { length: elementCount(shape) },
+        (_, index) => ((pools.grid[index % POOL] as number) * 64 + 128) % 9,
+      );
       return { shape, dtype: 'u32', values };
     }
     if (role === 'affine') return affineMap(name, channelsOf(shape));

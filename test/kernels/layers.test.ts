@@ -6,11 +6,11 @@ import { fittingVariants } from '../../src/graph/check/variants.ts';
 import { Graph, type Node, type Tensor } from '../../src/graph/graph.ts';
 import { casesOf } from '../../src/kernels/cases.ts';
 import { type CaseInput, type Element, toleranceOf } from '../../src/kernels/reference.ts';
-import { densenets } from '../../src/models/densenet.ts';
 import type { ModelDefinition } from '../../src/models/definition.ts';
+import { densenets } from '../../src/models/densenet.ts';
 import { type LayerCase, layerCases } from '../../src/models/layer-cases.ts';
 import { describeOnFastAdapter } from '../support/adapter.ts';
-import { MODES, openTestDevice } from '../support/device.ts';
+import { HARDWARE_KERNELS, MODES, openTestDevice } from '../support/device.ts';
 import { edgePositions, layerInputs } from './layer-inputs.ts';
 
 /** A layer of more arithmetic than this is computed by the variant that is used for it alone. In flops. */
@@ -51,7 +51,9 @@ async function checkLayer(device: Device, layer: LayerCase): Promise<string[]> {
     const graph = new Graph();
     const inputs = values.map((value, slot) => value && graph.input(`input ${slot}`, value.shape, value.dtype));
     const results = graph.emit(layer.op, inputs, layer.attributes);
-    const written = new Map(inputs.flatMap((tensor, slot) => (tensor ? [[tensor, values[slot] as CaseInput] as const] : [])));
+    const written = new Map(
+      inputs.flatMap((tensor, slot) => (tensor ? [[tensor, values[slot] as CaseInput] as const] : [])),
+    );
     return { graph, results, values: written };
   };
   const [node] = trace().graph.nodes as [Node];
@@ -78,7 +80,15 @@ async function checkLayer(device: Device, layer: LayerCase): Promise<string[]> {
 /** Layers that compute something, and no loss: it is small here as in the small cases. */
 const isCompared = ({ op }: LayerCase) => op.variants.length > 0 && !op.name.startsWith('bce');
 
-describeOnFastAdapter.each(MODES)('the layers of DenseNet-121 $name', (mode) => {
+/** One list for all devices, so that the expected values are computed once. */
+function layersOf(sizes: { imageSize: number; batchSize: number }): readonly LayerCase[] {
+  const key = JSON.stringify(sizes);
+  const found = lists.get(key) ?? layerCases(definition, sizes).filter(isCompared);
+  lists.set(key, found);
+  return found;
+}
+
+describeOnFastAdapter.each([...MODES, HARDWARE_KERNELS])('the layers of DenseNet-121 $name', (mode) => {
   let device: Device;
 
   beforeAll(async () => {
@@ -96,18 +106,14 @@ describeOnFastAdapter.each(MODES)('the layers of DenseNet-121 $name', (mode) => 
   ])('images of $imageSize px, batches of $batchSize', (sizes) => {
     const layers = layersOf(sizes);
 
-    test.each([...new Set(layers.map(({ op }) => op.name))])('%s', async (name) => {
-      const lines: string[] = [];
-      for (const layer of layers) if (layer.op.name === name) lines.push(...(await checkLayer(device, layer)));
-      if (lines.length > 0) expect.fail(lines.slice(0, 50).join('\n'));
-    }, 300_000);
+    test.each([...new Set(layers.map(({ op }) => op.name))])(
+      '%s',
+      async (name) => {
+        const lines: string[] = [];
+        for (const layer of layers) if (layer.op.name === name) lines.push(...(await checkLayer(device, layer)));
+        if (lines.length > 0) expect.fail(lines.slice(0, 50).join('\n'));
+      },
+      300_000,
+    );
   });
 });
-
-/** One list for all devices, so that the expected values are computed once. */
-function layersOf(sizes: { imageSize: number; batchSize: number }): readonly LayerCase[] {
-  const key = JSON.stringify(sizes);
-  const found = lists.get(key) ?? layerCases(definition, sizes).filter(isCompared);
-  lists.set(key, found);
-  return found;
-}

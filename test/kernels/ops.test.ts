@@ -4,7 +4,8 @@ import { checkCase } from '../../src/graph/check/check-case.ts';
 import { checkGradients } from '../../src/graph/check/check-gradients.ts';
 import { opCases } from '../../src/kernels/cases.ts';
 import { ops } from '../../src/kernels/index.ts';
-import { MODES, openTestDevice } from '../support/device.ts';
+import { adapterKind } from '../support/adapter.ts';
+import { HARDWARE_KERNELS, MODES, openTestDevice } from '../support/device.ts';
 
 /** Fails with all lines; `toEqual([])` would print the first characters of one. */
 function expectNone(differences: readonly string[]): void {
@@ -34,7 +35,10 @@ describe('the list of cases', () => {
   });
 });
 
-describe.each(MODES)('$name', (mode) => {
+// The embedded adapter takes seconds to compile some of a GPU's kernels.
+const modes = adapterKind === 'embedded' ? MODES : [...MODES, HARDWARE_KERNELS];
+
+describe.each(modes)('$name', (mode) => {
   let device: Device;
 
   beforeAll(async () => {

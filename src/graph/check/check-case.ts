@@ -33,19 +33,24 @@ export interface GuardedRun {
 export async function runGuarded(
   run: GuardedRun,
 ): Promise<{ results: Map<Tensor, ArrayBuffer>; overruns: readonly string[] }> {
-  const { device, graph, values, results, choose, without = [] } = run;
+  const { gpu } = run.device;
+  gpu.pushErrorScope('validation');
+  const outcome = await readGuarded(run).finally(async () => {
+    const error = await gpu.popErrorScope();
+    if (error) throw new InternalError(error.message);
+  });
+  run.device.check();
+  return outcome;
+}
+
+async function readGuarded({ device, graph, values, results, choose, without = [] }: GuardedRun) {
   const variant = choose ? { variant: choose } : {};
-  device.gpu.pushErrorScope('validation');
   const program = await Program.compile(device, graph, { results, guarded: true, without, ...variant });
   try {
     for (const [tensor, input] of values) if (program.uses(tensor)) program.write(tensor, input.values);
     program.run();
     const read = await Promise.all(results.map(async (tensor) => [tensor, await program.read(tensor)] as const));
-    const overruns = await program.findOverruns();
-    const error = await device.gpu.popErrorScope();
-    if (error) throw new InternalError(error.message);
-    device.check();
-    return { results: new Map(read), overruns };
+    return { results: new Map(read), overruns: await program.findOverruns() };
   } finally {
     program.destroy();
   }

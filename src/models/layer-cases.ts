@@ -1,0 +1,50 @@
+import { channelsOf, type TensorType } from '../base/shape.ts';
+import { gradients } from '../graph/autograd.ts';
+import { Graph, type Node } from '../graph/graph.ts';
+import { optimise } from '../graph/passes/index.ts';
+import { bceWithLogits } from '../kernels/bce-with-logits.ts';
+import type { OpDefinition } from '../kernels/definition.ts';
+import type { ModelDefinition } from './definition.ts';
+import { Network } from './network.ts';
+
+/** One use of an op with the sizes it has in a network. */
+export interface LayerCase {
+  readonly op: OpDefinition;
+  /** The first layer that uses it so, and the sizes. */
+  readonly name: string;
+  readonly inputs: readonly (TensorType | undefined)[];
+  readonly attributes: unknown;
+}
+
+/**
+ * Every op of a training step's forward and backward pass with the sizes it has there, as the graph passes leave them;
+ * each combination of sizes and attributes once, in the order of the step.
+ */
+export function layerCases(
+  definition: ModelDefinition,
+  { imageSize, batchSize }: { imageSize: number; batchSize: number },
+): LayerCase[] {
+  const graph = new Graph();
+  const step = graph.input('step', [1], 'u32');
+  const network = new Network(graph, { training: true, step });
+  const image = network.declarePadded(graph.input('image', [batchSize, imageSize, imageSize, 4]), 3);
+  const { logits } = definition.build(network, image, 1);
+  const targets = graph.input('targets', [batchSize]);
+  const [loss] = graph.emit(bceWithLogits, [logits, targets], { positiveWeight: 1 });
+  const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter').map(({ tensor }) => tensor);
+  const found = gradients(graph, parameters, loss);
+  optimise(graph, new Set([...found.values(), ...(loss ? [loss] : [])]));
+  const cases = new Map<string, LayerCase>();
+  for (const node of graph.nodes) {
+    const { op, inputs, attributes } = node;
+    const types = inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
+    const key = JSON.stringify([op.name, types, attributes]);
+    if (!cases.has(key)) cases.set(key, { op, name: nameOf(node), inputs: types, attributes });
+  }
+  return [...cases.values()];
+}
+
+function nameOf({ op, scope, inputs, outputs }: Node): string {
+  const largest = [...inputs, ...outputs].find((tensor) => tensor && tensor.shape.length === 4)?.shape ?? [];
+  return `${op.name} of ${scope} (${largest.join('x')} -> ${channelsOf(outputs[0]?.shape ?? [])} channels)`;
+}
