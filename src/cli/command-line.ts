@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { InternalError, UsageError, UserError } from '../base/errors.ts';
 import type { CommandModule, Context } from './command.ts';
-import { commands } from './commands.ts';
+import { commands, groups } from './commands.ts';
 import { type CommandName, type OptionEntry, type Options, optionTables, type Table } from './options.ts';
 import { createProgress, type ProgressStream } from './progress.ts';
 import { catchInterruption } from './signals.ts';
@@ -26,15 +26,24 @@ export async function runCommandLine(words: readonly string[], streams: Streams)
       outputError: () => {},
     })
     .exitOverride();
-  for (const name of Object.keys(commands) as CommandName[]) defineCommand(program, name, streams);
+  for (const name of Object.keys(commands) as CommandName[]) {
+    const [group, own] = name.split(' ') as [string, string?];
+    if (own) defineCommand(groupOf(program, group), name, own, streams);
+    else defineCommand(program, name, name, streams);
+  }
   try {
     await program.parseAsync(words, { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    const speaker = words[0] !== undefined && words[0] in commands ? `murad ${words[0]}` : 'murad';
-    return tell(error, speaker, words.includes('--verbose'), streams);
+    return tell(error, speaker(words), words.includes('--verbose'), streams);
   }
+}
+
+/** The command that a command line names, as far as it is known: `murad weights inspect`, `murad weights`, `murad`. */
+function speaker([first = '', second = '']: readonly string[]): string {
+  if (`${first} ${second}` in commands) return `murad ${first} ${second}`;
+  return first in commands || first in groups ? `murad ${first}` : 'murad';
 }
 
 function packageVersion(): string {
@@ -44,9 +53,21 @@ function packageVersion(): string {
   return version;
 }
 
-function defineCommand<N extends CommandName>(program: Command, name: N, streams: Streams): void {
+function groupOf(program: Command, name: string): Command {
+  const known = program.commands.find((command) => command.name() === name);
+  return (
+    known ??
+    program
+      .command(name)
+      .description(groups[name] ?? '')
+      .helpCommand(false)
+  );
+}
+
+/** Adds a command to the program or to a group, where it is called `word`. */
+function defineCommand<N extends CommandName>(parent: Command, name: N, word: string, streams: Streams): void {
   const table: Table = optionTables[name];
-  const command = program.command(name).description(commands[name].summary);
+  const command = parent.command(word).description(commands[name].summary);
   const positionals: string[] = [];
   for (const [key, entry] of Object.entries(table)) {
     if (entry.kind === 'argument' || entry.kind === 'list') {
@@ -61,7 +82,8 @@ function defineCommand<N extends CommandName>(program: Command, name: N, streams
     // Commander leaves out a flag that is not given.
     const off = Object.keys(table).flatMap((key) => (table[key]?.kind === 'flag' ? [[key, false]] : []));
     const options = { ...Object.fromEntries(off), ...command.opts(), ...Object.fromEntries(given) } as Options<N>;
-    await perform(await commands[name].load(), options, streams);
+    const isGiven = (option: string) => command.getOptionValueSource(option) === 'cli';
+    await perform(await commands[name].load(), options, streams, isGiven);
   });
 }
 
@@ -83,13 +105,19 @@ function commanderOptions(key: string, entry: OptionEntry): Option[] {
   return [mandatory || fallback === undefined ? option : option.default(fallback)];
 }
 
-async function perform<N extends CommandName>(module: CommandModule<N>, options: Options<N>, streams: Streams) {
+async function perform<N extends CommandName>(
+  module: CommandModule<N>,
+  options: Options<N>,
+  streams: Streams,
+  isGiven: Context['isGiven'],
+): Promise<void> {
   const { stdout, stderr } = streams;
   let caught: ReturnType<typeof catchInterruption> | undefined;
   const note = (line: string) => void stderr.write(stderr.isTTY ? `\r\x1b[K${line}\n` : `${line}\n`);
   const context: Context = {
     note,
-    progress: (label, unit) => createProgress(label, unit, stderr, () => performance.now() / 1000),
+    isGiven,
+    progress: (label, unit, shown) => createProgress(label, unit, stderr, () => performance.now() / 1000, shown),
     interruption: () => {
       caught ??= catchInterruption(note);
       return caught.signal;

@@ -7,6 +7,9 @@ interface Command<N extends CommandName> {
   load(): Promise<CommandModule<N>>;
 }
 
+/** What the groups of commands are about. */
+export const groups: Readonly<Record<string, string>> = { weights: 'look into weights files and convert them' };
+
 export const commands: { readonly [N in CommandName]: Command<N> } = {
   train: { summary: 'train a network', load: () => import('./train.ts') },
   evaluate: { summary: "measure a run by the paper's metrics", load: () => import('./evaluate.ts') },
@@ -14,6 +17,14 @@ export const commands: { readonly [N in CommandName]: Command<N> } = {
   dataset: { summary: 'what a data set holds, and what is wrong with its files', load: () => import('./dataset.ts') },
   phantom: { summary: "write a synthetic data set in MURA's layout", load: () => import('./phantom.ts') },
   models: { summary: 'the networks, their parameters, arithmetic and memory', load: () => import('./models.ts') },
+  'weights inspect': {
+    summary: 'the tensors of a weights file: shape, type, range',
+    load: async () => (await import('./weights.ts')).inspect,
+  },
+  'weights convert': {
+    summary: "a weights file as .safetensors under torchvision's names",
+    load: async () => (await import('./weights.ts')).convert,
+  },
   doctor: { summary: 'the GPU adapter, its driver, features and limits', load: () => import('./doctor.ts') },
   start: {
     summary: 'make the phantom set, train, evaluate and explain: a first look',

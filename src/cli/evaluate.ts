@@ -1,3 +1,4 @@
+import { readSplit } from '../data/mura.ts';
 import { nodeFiles } from '../io/node.ts';
 import { Inference } from '../models/inference.ts';
 import { bootstrap } from '../train/bootstrap.ts';
@@ -6,16 +7,17 @@ import { channelsOfSplits, predictSplit } from '../train/predict-split.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';
 import { scoreTable } from './score-table.ts';
-import { createModel, loadRun, loadSplit, openDevice } from './session.ts';
+import { createModel, loadImages, loadRun, openDevice } from './session.ts';
 
 const BATCH = 16;
 
 /** Measures a run by the paper's metrics on a split, with 95 % intervals by patient; writes predictions.csv. */
 export async function run(options: Options<'evaluate'>, context: Context): Promise<Output> {
   const loaded = await loadRun(options.run, options);
-  const { packed, problems } = await loadSplit(options.data, options.split, loaded.imageSize, context);
-  for (const problem of problems) context.note(problem);
+  const { split, problems } = await readSplit(nodeFiles, options.data, options.split);
   const { device } = await openDevice(options.adapter, context);
+  for (const problem of problems) context.note(problem);
+  const packed = await loadImages(options.data, split, loaded.imageSize, context);
   const model = createModel(device, loaded, context);
   const inference = await Inference.create(model, {
     batchSize: Math.min(BATCH, packed.split.images.length),

@@ -8,6 +8,8 @@ import { Network } from '../models/network.ts';
 import { planTrainingMemory } from '../train/memory.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';
+import { alignColumns } from './text-table.ts';
+import { asUsage } from './usage.ts';
 
 const IMAGENET_CLASSES = 1000;
 
@@ -32,31 +34,31 @@ function gigaMultiplyAccumulates(definition: ModelDefinition, imageSize: number)
 
 /** The networks with their size, arithmetic and the memory that training them takes. */
 export async function run({ imageSize, batchSize }: Options<'models'>, _context: Context): Promise<Output> {
+  const [least] = [...models].sort((a, b) => a.smallestImage - b.smallestImage);
+  if (least) asUsage(() => checkImageSize(least, imageSize));
   const rows = models.map((definition) => {
-    checkImageSize(definition, imageSize);
-    const memory = planTrainingMemory(definition, { batchSize, imageSize });
+    // The figures of a network that cannot take images of this size are null.
+    const fits = definition.smallestImage <= imageSize;
+    const memory = fits ? planTrainingMemory(definition, { batchSize, imageSize }) : undefined;
     return {
       name: definition.name,
       parameters: parameterCount(stateSpecs(definition, IMAGENET_CLASSES)),
       parameters_one_output: parameterCount(stateSpecs(definition, 1)),
-      gmac: Number(gigaMultiplyAccumulates(definition, imageSize).toFixed(3)),
-      activation_bytes: memory.activations,
-      state_bytes: memory.state,
+      gmac: fits ? Number(gigaMultiplyAccumulates(definition, imageSize).toFixed(3)) : null,
+      activation_bytes: memory?.activations ?? null,
+      state_bytes: memory?.state ?? null,
     };
   });
-  const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
+  const mebibytes = (bytes: number | null) => (bytes === null ? '-' : (bytes / 2 ** 20).toFixed(0));
   const header = ['network', 'parameters', 'one output', 'GMAC', 'activations MiB', 'weights MiB'];
   const cells = rows.map((row) => [
     row.name,
     row.parameters.toLocaleString('en'),
     row.parameters_one_output.toLocaleString('en'),
-    row.gmac.toFixed(3),
+    row.gmac?.toFixed(3) ?? '-',
     mebibytes(row.activation_bytes),
     mebibytes(row.state_bytes),
   ]);
-  const widths = header.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]) =>
-    row.map((text, column) => (column === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[column] ?? 0))).join('  ');
   const title = `at ${imageSize} px; memory to train a batch of ${batchSize} (weights: parameters, gradients, Adam's moments)`;
-  return { json: { models: rows }, text: [title, line(header), ...cells.map(line)].join('\n') };
+  return { json: { models: rows }, text: [title, ...alignColumns([header, ...cells], 1)].join('\n') };
 }

@@ -93,13 +93,13 @@ const train = {
   data: optional('DIR', path, "folder in MURA's layout; without it a phantom set is made under data/phantom"),
   model: value('NAME', text, 'network; `murad models` lists them', 'densenet121'),
   imageSize: value('PX', positiveWhole, 'side to which images are resized', 320),
-  epochs: value('N', positiveWhole, 'passes over the training images', 100),
+  epochs: value('N', positiveWhole, 'passes over the training images in all', 100),
   batchSize: value<number | 'auto'>('N', either(positiveWhole, choice('auto')), 'images a step', 'auto'),
   lr: value('RATE', learningRate, "Adam's learning rate at the start", 1e-4),
   pretrained: optional('FILE', path, 'weights to start from (.safetensors, .pth)'),
   seed: value('N', seed, 'draws the weights, the order of images and the augmentation', 0),
   out: optional('DIR', path, 'run folder to write (default: a new one under runs/)'),
-  resume: optional('RUN', path, 'run folder to go on with'),
+  resume: optional('RUN', path, 'run folder to go on with, by its own options save --epochs, --lr and --data'),
   augment: onUnlessDenied('flip and rotate the training images at random'),
   maxRotation: value('DEGREES', angle, 'largest rotation to either side', 30),
   plateauPatience: value(
@@ -108,8 +108,13 @@ const train = {
     'epochs without a better validation loss until the rate falls to a tenth',
     10,
   ),
-  best: value<'loss' | 'kappa'>('MEASURE', choice('loss', 'kappa'), 'validation measure that chooses best.safetensors', 'loss'),
-  maxSteps: optional('N', positiveWhole, 'stop after so many steps'),
+  best: value<'loss' | 'kappa'>(
+    'MEASURE',
+    choice('loss', 'kappa'),
+    'validation measure that chooses best.safetensors',
+    'loss',
+  ),
+  maxSteps: optional('N', positiveWhole, 'stop after so many steps in all; --resume goes on'),
   limit: optional('N', positiveWhole, 'use only the first N images of each split'),
   ...onAdapter,
 };
@@ -147,7 +152,22 @@ const models = {
   ...common,
 };
 
-/** Every command's arguments and options: the command line, its help, its defaults and its types follow from this. */
+const weightsInspect = {
+  file: argument('FILE', 'weights file (.safetensors, .pth)'),
+  ...common,
+};
+
+const weightsConvert = {
+  file: argument('FILE', 'weights file (.safetensors, .pth)'),
+  out: argument('OUT', '.safetensors file to write'),
+  dtype: optional('TYPE', choice('F32', 'F16', 'BF16'), 'of the floating-point tensors (default: their own)'),
+  ...common,
+};
+
+/**
+ * Every command's arguments and options: the command line, its help, its defaults and its types follow from this.
+ * A name of two words is a command within a group.
+ */
 export const optionTables = {
   train,
   evaluate,
@@ -155,6 +175,8 @@ export const optionTables = {
   dataset,
   phantom,
   models,
+  'weights inspect': weightsInspect,
+  'weights convert': weightsConvert,
   doctor: onAdapter,
   start: onAdapter,
 } satisfies Record<string, Table>;

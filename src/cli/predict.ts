@@ -1,6 +1,6 @@
-import { mkdir, readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { UsageError, UserError } from '../base/errors.ts';
+import { elementCount } from '../base/shape.ts';
 import type { DecodedImage } from '../data/image.ts';
 import { resizeSquare } from '../data/resize.ts';
 import { nodeFiles } from '../io/node.ts';
@@ -11,7 +11,9 @@ import { Inference } from '../models/inference.ts';
 import { THRESHOLD } from '../train/metrics.ts';
 import { sigmoid } from '../train/predict-split.ts';
 import type { Context, Output } from './command.ts';
+import { findImages, overlayNames } from './image-files.ts';
 import type { Options } from './options.ts';
+import { makeOutputFolder } from './output-folder.ts';
 import { createModel, loadRun, openDevice } from './session.ts';
 
 export interface ImagePrediction {
@@ -20,25 +22,6 @@ export interface ImagePrediction {
   readonly abnormal: boolean;
   /** The overlay that was written. */
   readonly cam: string | null;
-}
-
-const isPng = (path: string): boolean => /\.png$/i.test(path) && !basename(path).startsWith('._');
-
-/** Files as they are; of folders, the PNG files in them and below. */
-async function expand(paths: readonly string[]): Promise<string[]> {
-  const found: string[] = [];
-  for (const path of paths) {
-    const info = await stat(path).catch(() => undefined);
-    if (!info) throw new UserError(`${path} does not exist: give PNG files or folders of them`);
-    if (!info.isDirectory()) {
-      found.push(path);
-      continue;
-    }
-    const below = (await readdir(path, { recursive: true })).filter(isPng).sort();
-    if (below.length === 0) throw new UserError(`${path} holds no PNG files`);
-    found.push(...below.map((name) => join(path, name)));
-  }
-  return found;
 }
 
 /** Planes of an interleaved image: [channels, height, width]. */
@@ -67,58 +50,61 @@ export async function predictImage(
   return { probability, overlay: await encodeNodePng({ width, height, channels: 4, data: rgba }) };
 }
 
-/** A file name of its own for each image's overlay. */
-function overlayNames(images: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return images.map((image) => {
-    const parts = image.replace(/\.[^.]+$/, '').split(/[/\\]+/).filter((part) => part !== '.' && part !== '..' && part);
-    for (let count = 1; ; count++) {
-      const stem = count <= parts.length ? parts.slice(-count).join('_') : `${parts.join('_')}_${count}`;
-      const name = `${stem}.png`;
-      if (taken.has(name)) continue;
-      taken.add(name);
-      return name;
-    }
-  });
+/** Where the overlay of each image goes. */
+async function overlayFiles(cam: string, images: readonly string[]): Promise<string[]> {
+  const files = overlayNames(images).map((name) => join(cam, name));
+  const sources = new Set(images.map((image) => resolve(image)));
+  const hit = files.find((file) => sources.has(resolve(file)));
+  if (hit) throw new UserError(`--cam ${cam}: the overlay would overwrite the image ${hit}; name another folder`);
+  await makeOutputFolder(cam);
+  return files;
 }
 
 /** Says how probably each image is abnormal and, with --cam, draws where. */
 export async function run(options: Options<'predict'>, context: Context): Promise<Output> {
-  if (options.camAll && !options.cam) throw new UsageError('--cam-all needs --cam DIR, the folder for the overlays');
+  const { cam, camAll } = options;
+  if (camAll && !cam) throw new UsageError('--cam-all needs --cam DIR, the folder for the overlays');
   const loaded = await loadRun(options.run, options);
-  const images = await expand(options.images);
-  if (options.cam) {
-    await mkdir(options.cam, { recursive: true }).catch((error: Error) => {
-      throw new UserError(`--cam ${options.cam}: cannot make the folder: ${error.message}`);
-    });
-  }
+  const images = await findImages(options.images);
+  const files = cam ? await overlayFiles(cam, images) : undefined;
   const { device } = await openDevice(options.adapter, context);
   const model = createModel(device, loaded, context);
   const inference = await Inference.create(model, { batchSize: 1, imageSize: loaded.imageSize });
-  const names = overlayNames(images);
+  if (cam && elementCount(inference.maps.tensor.shape.slice(1, 3)) === 1) {
+    context.note(
+      `at ${loaded.imageSize} px the class activation maps have one point: overlays show nothing; give a larger --image-size`,
+    );
+  }
   const predictions: ImagePrediction[] = [];
   const progress = context.progress('reading', 'images');
-  let failed = 0;
+  let skipped = 0;
   for (const [index, image] of images.entries()) {
-    try {
-      const decoded = await nodeDecoder.decode(await nodeFiles.readBytes(image), image);
-      const wanted = (probability: number) => !!options.cam && (options.camAll || probability > THRESHOLD);
+    const decoded = await decode(image, images.length > 1 ? context : undefined);
+    if (decoded) {
+      const wanted = (probability: number) => files !== undefined && (camAll || probability > THRESHOLD);
       const { probability, overlay } = await predictImage(inference, decoded, wanted);
-      const cam = overlay && options.cam ? join(options.cam, names[index] as string) : null;
-      if (cam && overlay) await nodeFiles.writeAtomic(cam, overlay);
-      predictions.push({ image, probability, abnormal: probability > THRESHOLD, cam });
-    } catch (error) {
-      if (!(error instanceof UserError) || images.length === 1) throw error;
-      failed++;
-      context.note(`skipped: ${error.message}`);
-    }
+      const file = overlay && files?.[index];
+      if (file) await nodeFiles.writeAtomic(file, overlay);
+      predictions.push({ image, probability, abnormal: probability > THRESHOLD, cam: file ?? null });
+    } else skipped++;
     progress.update(index + 1, images.length);
   }
   progress.end();
   device.destroy();
-  if (predictions.length === 0) throw new UserError(`none of the ${images.length} images could be read`);
-  if (failed > 0) context.note(`${failed} of ${images.length} images skipped`);
+  if (predictions.length === 0) throw new UserError(`none of the ${images.length} images can be read`);
+  if (skipped > 0) context.note(`${skipped} of ${images.length} images skipped`);
   return { json: { predictions }, text: predictions.map(line).join('\n') };
+}
+
+/** Reads an image; where others are left, one that cannot be read is told to `others` and passed over. */
+async function decode(path: string, others: Context | undefined): Promise<DecodedImage | undefined> {
+  try {
+    return await nodeDecoder.decode(await nodeFiles.readBytes(path), path);
+  } catch (error) {
+    if (!(error instanceof UserError) || !others) throw error;
+    others.note(`skipped: ${error.message}`);
+    return undefined;
+  }
 }
 
 function line({ image, probability, abnormal, cam }: ImagePrediction): string {

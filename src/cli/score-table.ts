@@ -24,7 +24,8 @@ const short = (region: string): string => {
  * none are given.
  */
 export function scoreTable(evaluation: Evaluation, intervals?: BootstrapEvaluation): string {
-  const header = `${''.padEnd(16)}${'count'.padEnd(8)}${COLUMNS.map((column) => column.padEnd(WIDTH)).join('')}`.trimEnd();
+  const header =
+    `${''.padEnd(16)}${'count'.padEnd(8)}${COLUMNS.map((column) => column.padEnd(WIDTH)).join('')}`.trimEnd();
   const regions = Object.entries(evaluation.regions).map(([region, levels]: [string, Levels]) =>
     row(short(region), levels.studies, intervals?.regions[region]?.studies),
   );

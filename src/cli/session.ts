@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { UsageError, UserError } from '../base/errors.ts';
+import { type MuraIndex, readMura, type Split, withoutImages } from '../data/mura.ts';
 import { type PackedSplit, packSplit } from '../data/packed.ts';
-import { readSplit, type Split, type SplitName } from '../data/mura.ts';
 import type { Device } from '../gpu/device.ts';
 import type { NodeAdapter } from '../gpu/node.ts';
 import { openDevice as openNodeDevice } from '../gpu/node-device.ts';
@@ -12,9 +12,10 @@ import { findModel } from '../models/index.ts';
 import { checkImageSize } from '../models/inference.ts';
 import { Model } from '../models/model.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { readSafetensors, isSafetensors } from '../weights/safetensors.ts';
+import { isSafetensors, readSafetensors } from '../weights/safetensors.ts';
 import { readWeights, type StateDict } from '../weights/state-dict.ts';
 import type { Context } from './command.ts';
+import { asUsage } from './usage.ts';
 
 /** The device of a command, and the adapter it was opened on. */
 export interface Opened {
@@ -31,36 +32,38 @@ export async function openDevice(adapter: string, context: Context): Promise<Ope
 }
 
 /** The first `limit` images of a split; studies that lose all of theirs go too. */
-function firstImages(split: Split, limit: number | undefined): Split {
-  if (limit === undefined || limit >= split.images.length) return split;
-  const kept = split.images.slice(0, limit);
-  const studies = split.studies
-    .map((study) => ({ ...study, images: study.images.filter((image) => image < limit) }))
-    .slice(0, Math.max(...kept.map((image) => image.study)) + 1);
-  return { ...split, images: kept, studies };
+function firstImages(split: Split, limit: number | null): Split {
+  if (limit === null) return split;
+  return withoutImages(split, new Set(split.images.flatMap((_, index) => (index < limit ? [] : [index]))));
 }
 
-export interface LoadedSplit {
-  readonly packed: PackedSplit;
-  readonly problems: readonly string[];
+/** Reads the index of both splits; no study is in both. */
+export async function readIndex(directory: string, limit: number | null): Promise<MuraIndex> {
+  const { train, valid, problems } = await readMura(nodeFiles, directory);
+  return { train: firstImages(train, limit), valid: firstImages(valid, limit), problems };
 }
 
-/** Reads, decodes and resizes a split of a data set, with progress; says what was passed over. */
-export async function loadSplit(
+/**
+ * Decodes and resizes the images of a split of a data set, with progress; tells which were skipped. Aborting `signal`
+ * makes it throw the signal's reason.
+ */
+export async function loadImages(
   directory: string,
-  name: SplitName,
+  split: Split,
   imageSize: number,
   context: Context,
-  limit?: number,
-): Promise<LoadedSplit> {
-  const { split, problems } = await readSplit(nodeFiles, directory, name);
-  const progress = context.progress(`reading ${name}`, 'images');
+  signal?: AbortSignal,
+): Promise<PackedSplit> {
+  const progress = context.progress(`reading ${split.name}`, 'images');
   try {
-    const chosen = firstImages(split, limit);
-    const packed = await packSplit(directory, chosen, imageSize, nodeImageReader, progress.update);
+    const packed = await packSplit(directory, split, imageSize, nodeImageReader, (done, total) => {
+      signal?.throwIfAborted();
+      progress.update(done, total);
+    });
     for (const { path, reason } of packed.failed) context.note(`skipped ${path}: ${reason}`);
-    if (packed.failed.length > 0) context.note(`${name}: ${packed.failed.length} images skipped`);
-    return { packed, problems };
+    const skipped = packed.failed.length;
+    if (skipped > 0) context.note(`${split.name}: ${skipped} of ${split.images.length} images skipped`);
+    return packed;
   } finally {
     progress.end();
   }
@@ -77,11 +80,14 @@ export interface LoadedRun {
   readonly folder: RunFolder | undefined;
 }
 
+/** --model and --image-size, which may go against what a run records. */
+interface GivenNetwork {
+  readonly model?: string | undefined;
+  readonly imageSize?: number | undefined;
+}
+
 /** Reads a run folder's best weights, or a bare weights file, for which --model and --image-size say what it is. */
-export async function loadRun(
-  run: string,
-  given: { model?: string | undefined; imageSize?: number | undefined },
-): Promise<LoadedRun> {
+export async function loadRun(run: string, given: GivenNetwork): Promise<LoadedRun> {
   const found = await stat(run).catch(() => undefined);
   if (!found) throw new UserError(`${run} does not exist: give a run folder or a weights file`);
   if (!found.isDirectory()) return loadWeightsFile(run, given);
@@ -89,28 +95,40 @@ export async function loadRun(
   const config = await folder.readConfig();
   const best = (await nodeFiles.exists(folder.file('best'))) ? folder.file('best') : folder.file('last');
   if (!(await nodeFiles.exists(best))) {
-    throw new UserError(`${run} has no weights yet: its first epoch is not finished; go on with --resume ${run}`);
+    throw new UserError(`${run} has no weights yet: go on with murad train --resume ${run}`);
   }
-  const definition = findModel(given.model ?? config.model);
-  const imageSize = given.imageSize ?? config.image_size;
-  checkImageSize(definition, imageSize);
+  const { definition, imageSize } = networkOf(run, given, { model: config.model, imageSize: config.image_size });
   return { definition, imageSize, file: best, tensors: readWeights(best, await nodeFiles.readBytes(best)), folder };
 }
 
-async function loadWeightsFile(
-  file: string,
-  given: { model?: string | undefined; imageSize?: number | undefined },
-): Promise<LoadedRun> {
+/** The network and image size that the options give, or else what `run` records. */
+function networkOf(
+  run: string,
+  given: GivenNetwork,
+  recorded: GivenNetwork,
+): { definition: ModelDefinition; imageSize: number } {
+  const { model, imageSize } = {
+    model: given.model ?? recorded.model,
+    imageSize: given.imageSize ?? recorded.imageSize,
+  };
+  if (!model || !imageSize) {
+    const missing = [...(model ? [] : ['--model']), ...(imageSize ? [] : ['--image-size'])].join(' and ');
+    throw new UsageError(`${run} does not say what it was trained for: give ${missing}`);
+  }
+  const definition = given.model ? asUsage(() => findModel(model)) : findModel(model);
+  const check = () => checkImageSize(definition, imageSize);
+  if (given.imageSize) asUsage(check);
+  else check();
+  return { definition, imageSize };
+}
+
+async function loadWeightsFile(file: string, given: GivenNetwork): Promise<LoadedRun> {
   const bytes = await nodeFiles.readBytes(file);
   const metadata = isSafetensors(bytes) ? readSafetensors(file, bytes).metadata : {};
-  const name = given.model ?? metadata.model;
-  const imageSize = given.imageSize ?? (Number(metadata.image_size) || undefined);
-  if (!name || !imageSize) {
-    const missing = [...(name ? [] : ['--model']), ...(imageSize ? [] : ['--image-size'])].join(' and ');
-    throw new UsageError(`${file} does not say what it was trained for: give ${missing}`);
-  }
-  const definition = findModel(name);
-  checkImageSize(definition, imageSize);
+  const { definition, imageSize } = networkOf(file, given, {
+    model: metadata.model,
+    imageSize: Number(metadata.image_size) || undefined,
+  });
   return { definition, imageSize, file, tensors: readWeights(file, bytes), folder: undefined };
 }
 

@@ -1,203 +1,170 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { UserError } from '../base/errors.ts';
+import type { MuraIndex } from '../data/mura.ts';
+import type { PackedSplit } from '../data/packed.ts';
 import { nodeFiles } from '../io/node.ts';
 import { writePhantom } from '../io/node-phantom.ts';
+import type { ModelDefinition } from '../models/definition.ts';
 import { findModel } from '../models/index.ts';
 import { checkImageSize, Inference } from '../models/inference.ts';
 import { Model } from '../models/model.ts';
-import type { PackedSplit } from '../data/packed.ts';
-import { type LoopOptions, startOfRun, trainLoop } from '../train/loop.ts';
+import { startOfRun, trainLoop } from '../train/loop.ts';
 import { channelsOfSplits } from '../train/predict-split.ts';
-import { type RunConfig, RunFolder } from '../train/run-folder.ts';
-import { type EpochMetrics, type RunProgress, unpackState } from '../train/run-state.ts';
+import { RunFolder } from '../train/run-folder.ts';
+import { type RunProgress, unpackState } from '../train/run-state.ts';
 import { AdamState, TrainingStep } from '../train/step.ts';
-import { readWeights } from '../weights/state-dict.ts';
+import { readWeights, type StateDict } from '../weights/state-dict.ts';
 import type { Context, Output } from './command.ts';
-import type { Options } from './options.ts';
-import { loadSplit, openDevice } from './session.ts';
+import { makeOutputFolder } from './output-folder.ts';
+import { loadImages, type Opened, openDevice, readIndex } from './session.ts';
+import { resumeCommand, summary, TrainReport, whereItGoesOn } from './train-report.ts';
+import {
+  checkSameImages,
+  fingerprint,
+  newSettings,
+  PHANTOM_FOLDER,
+  resumedSettings,
+  runPath,
+  type Settings,
+  type TrainOptions,
+} from './train-settings.ts';
+import { asUsage } from './usage.ts';
 
-const PHANTOM = { directory: 'data/phantom', studies: 1000, seed: 0, size: 320 };
-/** The smallest of the paper's mini-batches. */
-const AUTO_BATCH = 16;
+const PHANTOM = { studies: 1000, seed: 0, size: 320 };
 const EVALUATION_BATCH = 16;
 
-type TrainOptions = Options<'train'>;
-type Settings = Omit<RunConfig, 'adapter' | 'driver' | 'data_fingerprint'>;
-
-async function version(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
-
-async function settingsOf(options: TrainOptions): Promise<Settings> {
-  return {
-    version: await version(),
-    command: 'train',
-    model: options.model,
-    image_size: options.imageSize,
-    batch_size: options.batchSize === 'auto' ? AUTO_BATCH : options.batchSize,
-    learning_rate: options.lr,
-    seed: options.seed,
-    max_rotation: options.augment ? options.maxRotation : null,
-    plateau_patience: options.plateauPatience,
-    best: options.best,
-    pretrained: options.pretrained ?? null,
-    limit: options.limit ?? null,
-    data: options.data ?? PHANTOM.directory,
-  };
-}
-
-/** The folder that was asked for, or the first free runs/MODEL-N. */
-async function outputFolder(options: TrainOptions): Promise<string> {
-  if (options.out) return options.out;
-  const taken = new Set(await readdir('runs').catch(() => []));
-  for (let number = 1; ; number++) {
-    const name = `${options.model}-${number}`;
-    if (!taken.has(name)) return `runs/${name}`;
-  }
-}
-
-/** A hash of what is in a data set: paths and labels of both splits, as far as they are used. */
-function fingerprint(...splits: PackedSplit[]): string {
-  const hash = createHash('sha256');
-  for (const { split } of splits) for (const { path, label } of split.images) hash.update(`${path},${label}\n`);
-  return hash.digest('hex').slice(0, 16);
-}
-
-async function makePhantom(context: Context): Promise<void> {
-  if (await nodeFiles.exists(PHANTOM.directory)) return;
-  context.note(`no --data: making a phantom set of ${PHANTOM.studies} studies under ${PHANTOM.directory}`);
-  const progress = context.progress('drawing', 'images');
-  try {
-    const { directory, ...options } = PHANTOM;
-    await writePhantom(directory, { ...options, onProgress: progress.update });
-  } finally {
-    progress.end();
-  }
-}
-
-/** Shows what the loop does on stderr, an epoch a line. */
-function reporter(context: Context, epochs: number) {
-  let progress = context.progress('', 'images');
-  let shown = '';
-  const show = (label: string, done: number, total: number) => {
-    if (label !== shown) {
-      progress.end();
-      progress = context.progress(label, 'images');
-      shown = label;
-    }
-    progress.update(done, total);
-  };
-  return {
-    show,
-    epoch(metrics: EpochMetrics, improved: boolean) {
-      progress.end();
-      shown = '';
-      const { images, studies } = metrics;
-      const number = (value: number | null) => (value === null ? '-' : value.toFixed(3));
-      context.note(
-        `epoch ${metrics.epoch}/${epochs}: train loss ${metrics.train_loss.toFixed(4)}, valid loss ` +
-          `${metrics.valid_loss.toFixed(4)}, images AUC ${number(images.auc)}, studies kappa ${number(studies.kappa)}, ` +
-          `${metrics.images_per_s.toFixed(1)} images/s${improved ? ', best so far' : ''}`,
-      );
-    },
-    end: () => progress.end(),
-  };
+/** A run whose options are checked and whose folder can be written to. */
+interface Run {
+  readonly folder: RunFolder;
+  readonly settings: Settings;
+  readonly definition: ModelDefinition;
+  readonly index: MuraIndex;
+  readonly pretrained: StateDict | undefined;
+  readonly options: TrainOptions;
+  readonly context: Context;
+  readonly signal: AbortSignal;
 }
 
 /** Trains a network by the paper's recipe; see `murad train --help`. */
 export async function run(options: TrainOptions, context: Context): Promise<Output> {
   const signal = context.interruption();
-  const path = options.resume ?? (await outputFolder(options));
-  const folder = new RunFolder(nodeFiles, path);
-  const settings: Settings = options.resume ? await folder.readConfig() : await settingsOf(options);
-  const definition = findModel(settings.model);
-  checkImageSize(definition, settings.image_size);
+  const folder = new RunFolder(nodeFiles, options.resume ?? (await runPath(options)));
+  const settings = options.resume
+    ? await resumedSettings(folder, await folder.readConfig(), options, context)
+    : await newSettings(options);
+  const check = () => {
+    const found = findModel(settings.model);
+    checkImageSize(found, settings.image_size);
+    return found;
+  };
+  const definition = options.resume ? check() : asUsage(check);
   if (!options.resume) await folder.refuseExisting();
-  const pretrained = settings.pretrained && !options.resume ? await nodeFiles.readBytes(settings.pretrained) : undefined;
-  if (settings.data === PHANTOM.directory && !options.data) await makePhantom(context);
-  const { device, adapter } = await openDevice(options.adapter, context);
-
-  const model = new Model(device, definition, { seed: settings.seed });
-  if (pretrained && settings.pretrained) {
-    const matched = model.load(settings.pretrained, readWeights(settings.pretrained, pretrained));
-    for (const note of matched.notes) context.note(note);
+  const pretrained = settings.pretrained && !options.resume ? await readPretrained(settings.pretrained) : undefined;
+  if (settings.data === PHANTOM_FOLDER && !options.data) await makePhantom(context, signal);
+  const index = await readIndex(settings.data, settings.limit);
+  const output = await makeOutputFolder(folder.path);
+  try {
+    return await train({ folder, settings, definition, index, pretrained, options, context, signal });
+  } catch (error) {
+    await output.discard();
+    if (error !== signal.reason || !(error instanceof UserError)) throw error;
+    const saved = (await folder.readState())
+      ? `the run is saved; go on with ${resumeCommand(folder.path)}`
+      : 'nothing is saved yet';
+    throw new UserError(`${error.message}: ${saved}`);
   }
-  const load = (name: 'train' | 'valid') =>
-    loadSplit(settings.data, name, settings.image_size, context, settings.limit ?? undefined);
-  const train = await load('train');
-  const valid = await load('valid');
-  for (const problem of [...train.problems, ...valid.problems]) context.note(problem);
-  if (train.packed.split.images.length === 0) throw new UserError(`${settings.data} has no training images`);
+}
 
-  const channels = channelsOfSplits(train.packed, valid.packed);
-  const imageSize = settings.image_size;
-  const batchSize = Math.min(settings.batch_size, train.packed.split.images.length);
-  const evaluationBatch = Math.max(1, Math.min(EVALUATION_BATCH, valid.packed.split.images.length));
-  const adam = new AdamState(model);
-  const step = await TrainingStep.create(model, adam, { batchSize, imageSize, channels });
-  const inference = await Inference.create(model, { batchSize: evaluationBatch, imageSize, channels });
+async function readPretrained(file: string): Promise<StateDict> {
+  return readWeights(file, await nodeFiles.readBytes(file));
+}
 
-  const config = { ...settings, data_fingerprint: fingerprint(train.packed, valid.packed) };
-  const start = options.resume
-    ? await resume(folder, config, model, adam)
-    : startOfRun(settings.learning_rate);
-  if (!options.resume) await folder.create({ ...config, adapter: adapter.name, driver: adapter.driver });
+async function makePhantom(context: Context, signal: AbortSignal): Promise<void> {
+  if (await nodeFiles.exists(PHANTOM_FOLDER)) return;
+  context.note(`no --data: making a phantom set of ${PHANTOM.studies} studies under ${PHANTOM_FOLDER}`);
+  const progress = context.progress('drawing', 'images');
+  try {
+    await writePhantom(PHANTOM_FOLDER, { ...PHANTOM, signal, onProgress: progress.update });
+  } finally {
+    progress.end();
+  }
+}
 
-  const report = reporter(context, options.epochs);
-  const images = Math.floor(train.packed.split.images.length / batchSize) * batchSize;
-  const loop: LoopOptions = {
-    epochs: options.epochs,
-    learningRate: settings.learning_rate,
+async function train(run: Run): Promise<Output> {
+  const { folder, settings, definition, index, options, context, signal } = run;
+  const opened = await openDevice(options.adapter, context);
+  const { device } = opened;
+  for (const problem of index.problems) context.note(problem);
+  const model = new Model(device, definition, { seed: settings.seed });
+  if (run.pretrained && settings.pretrained) {
+    for (const note of model.load(settings.pretrained, run.pretrained).notes) context.note(note);
+  }
+  const read = (name: 'train' | 'valid') =>
+    loadImages(settings.data, index[name], settings.image_size, context, signal);
+  const images = { train: await read('train'), valid: await read('valid') };
+  const plans = await compile(model, images, settings, context);
+  const start = await begin(run, opened, model, plans.step.adam, images);
+  const report = new TrainReport(context, settings.epochs);
+  const loop = {
+    epochs: settings.epochs,
     seed: settings.seed,
     maxRotation: settings.max_rotation ?? undefined,
     plateauPatience: settings.plateau_patience,
     best: settings.best,
     maxSteps: options.maxSteps,
   };
-  const now = () => performance.now() / 1000;
   try {
-    const parts = { model, step, inference, train: train.packed, valid: valid.packed, signal, now };
+    const parts = { model, ...plans, ...images, signal, now: () => performance.now() / 1000 };
     const progress = await trainLoop(parts, loop, start, {
-      onStep: (at) => report.show(`epoch ${at.epoch}/${options.epochs}, loss`, at.images, images),
-      onValidation: (done, total) => report.show('validating', done, total),
-      save: async (at, improved) => {
-        await folder.save(model, adam, at, improved);
-        const last = at.history.at(-1);
-        if (last && at.batch === 0) report.epoch(last, improved);
-        if (signal.aborted) context.note(`saved; go on with: murad train --resume ${folder.path} --epochs ${options.epochs}`);
-      },
+      onStep: report.onStep,
+      onValidation: report.onValidation,
+      onEpoch: report.onEpoch,
+      save: (at, improved) => folder.save(model, plans.step.adam, at, { improved, imageSize: settings.image_size }),
     });
     device.destroy();
-    return summary(folder, progress);
+    return summary(folder.path, progress, settings.epochs);
   } finally {
     report.end();
   }
 }
 
-async function resume(
-  folder: RunFolder,
-  config: { data_fingerprint: string; learning_rate: number },
+/** Plans the training step and the inference for the images at hand. */
+async function compile(
   model: Model,
-  adam: AdamState,
-): Promise<RunProgress> {
-  const before = await folder.readConfig();
-  if (before.data_fingerprint !== config.data_fingerprint) {
-    throw new UserError(
-      `${folder.path} was trained on other images than ${before.data} holds now: give the data set it began with`,
-    );
+  { train, valid }: { train: PackedSplit; valid: PackedSplit },
+  settings: Settings,
+  context: Context,
+): Promise<{ step: TrainingStep; inference: Inference }> {
+  const count = train.split.images.length;
+  const batchSize = Math.min(settings.batch_size, count);
+  if (batchSize < settings.batch_size) {
+    context.note(`a step takes all ${count} training images: fewer than the batch size of ${settings.batch_size}`);
   }
-  const bytes = await folder.readState();
-  return bytes ? unpackState(folder.file('state'), bytes, model, adam) : startOfRun(config.learning_rate);
+  const common = { imageSize: settings.image_size, channels: channelsOfSplits(train, valid) };
+  const step = await TrainingStep.create(model, new AdamState(model), { ...common, batchSize });
+  const evaluationBatch = Math.min(EVALUATION_BATCH, valid.split.images.length);
+  return { step, inference: await Inference.create(model, { ...common, batchSize: evaluationBatch }) };
 }
 
-function summary(folder: RunFolder, progress: RunProgress): Output {
-  const best = progress.history.find(({ epoch }) => epoch === progress.best?.epoch);
-  const json = { run: folder.path, epochs: progress.epoch, best: best ?? null };
-  const score = best
-    ? `best epoch ${best.epoch}: valid loss ${best.valid_loss.toFixed(4)}, images AUC ${best.images.auc?.toFixed(3) ?? '-'}, ` +
-      `studies kappa ${best.studies.kappa?.toFixed(3) ?? '-'}`
-    : 'no epoch is complete';
-  return { json, text: `${score}\nrun folder: ${folder.path}` };
+/** Writes the config and takes over the state of a run that goes on. Returns where training begins. */
+async function begin(
+  { folder, settings, options, context }: Run,
+  { adapter }: Opened,
+  model: Model,
+  adam: AdamState,
+  images: { train: PackedSplit; valid: PackedSplit },
+): Promise<RunProgress> {
+  const found = fingerprint(images.train.split, images.valid.split);
+  const config = { ...settings, data_fingerprint: found, adapter: adapter.name, driver: adapter.driver };
+  if (!options.resume) {
+    await folder.writeConfig(config);
+    return startOfRun(settings.learning_rate);
+  }
+  const before = await folder.readConfig();
+  checkSameImages(folder, { ...before, data: settings.data }, found);
+  const bytes = await folder.readState();
+  const saved = bytes ? unpackState(folder.file('state'), bytes, model, adam) : startOfRun(settings.learning_rate);
+  await folder.writeConfig(config);
+  context.note(whereItGoesOn(folder.path, saved, settings.epochs));
+  if (!context.isGiven('lr')) return saved;
+  return { ...saved, schedule: { ...saved.schedule, learningRate: settings.learning_rate } };
 }

@@ -1,12 +1,12 @@
-import { UserError } from '../base/errors.ts';
 import { BatchWriter, trainingOrder } from '../data/batches.ts';
 import type { PackedSplit } from '../data/packed.ts';
 import type { Pending } from '../gpu/readback.ts';
 import type { Inference } from '../models/inference.ts';
 import type { Model } from '../models/model.ts';
+import { diverged, firstNotFinite } from './diverged.ts';
 import { levels } from './metrics.ts';
 import { PLATEAU_DEFAULTS, plateauStart, plateauStep } from './plateau.ts';
-import { predictSplit } from './predict-split.ts';
+import { predictSplit, type SplitPredictions } from './predict-split.ts';
 import type { EpochMetrics, RunProgress } from './run-state.ts';
 import type { TrainingStep } from './step.ts';
 
@@ -15,22 +15,24 @@ const LATE = 2;
 
 export interface LoopOptions {
   readonly epochs: number;
-  readonly learningRate: number;
   readonly seed: number;
   /** Largest rotation in degrees; undefined: no augmentation at all. */
   readonly maxRotation: number | undefined;
   readonly plateauPatience: number;
   /** What chooses the best epoch: the lowest validation loss or the highest kappa of studies. */
   readonly best: 'loss' | 'kappa';
-  /** Ends after so many optimiser steps. */
+  /** Ends after so many optimiser steps, counted from the run's first. */
   readonly maxSteps: number | undefined;
 }
 
 /** What the loop tells while it runs; `save` is awaited. */
 export interface LoopEvents {
-  onStep?(progress: { epoch: number; batch: number; batches: number; images: number; loss: number }): void;
+  /** Before an epoch's first step, with 0 images, and after each; `loss` is the mean over the epoch's steps so far. */
+  onStep?(at: { epoch: number; done: number; images: number; loss: number }): void;
   onValidation?(done: number, total: number): void;
-  /** After each epoch, and where the run is interrupted; `improved`: the model is the best so far. */
+  /** After an epoch is saved. */
+  onEpoch?(progress: RunProgress, improved: boolean): void;
+  /** After each epoch, and where the run stops within one; `improved`: the model is the best so far. */
   save(progress: RunProgress, improved: boolean): Promise<void>;
 }
 
@@ -55,42 +57,74 @@ export const startOfRun = (learningRate: number): RunProgress => ({
   history: [],
 });
 
-/** Trains from `start` to the end, epoch by epoch; throws the signal's reason after saving where it is interrupted. */
+/**
+ * Trains from `start` to the end, epoch by epoch, and returns where it ended: within an epoch where the steps are used up
+ * there. Where it is interrupted it saves and throws the signal's reason. A loss or weights that are not finite are a
+ * UserError; nothing is saved then.
+ */
 export async function trainLoop(
   parts: LoopParts,
   options: LoopOptions,
   start: RunProgress,
   events: LoopEvents,
 ): Promise<RunProgress> {
+  const save = async (progress: RunProgress, before: RunProgress) => {
+    const broken = await firstNotFinite(parts.model);
+    if (broken) throw diverged(`${broken} is no longer finite`, before);
+    await events.save(progress, progress.best !== before.best);
+  };
   let progress = start;
   while (progress.epoch < options.epochs && !stepsUsedUp(parts, options)) {
-    const began = parts.now();
-    const stepsBefore = parts.step.adam.steps;
     const epoch = await runEpoch(parts, options, progress, events);
-    const seconds = parts.now() - began;
-    const images = (parts.step.adam.steps - stepsBefore) * parts.step.batchSize;
-    if (parts.signal.aborted) {
-      await events.save({ ...progress, ...epoch }, false);
-      throw parts.signal.reason;
+    const validation = epoch.complete ? await validate(parts, events) : undefined;
+    if (!validation) {
+      const stopped = { ...progress, batch: epoch.batch, lossSum: epoch.lossSum };
+      await save(stopped, progress);
+      parts.signal.throwIfAborted();
+      return stopped;
     }
-    const validation = await predictSplit(parts.inference, parts.valid, events.onValidation);
+    if (!Number.isFinite(validation.loss)) throw diverged(`the validation loss became ${validation.loss}`, progress);
     const metrics: EpochMetrics = {
       epoch: progress.epoch + 1,
       train_loss: epoch.lossSum / Math.max(1, epoch.batch),
       valid_loss: validation.loss,
       learning_rate: progress.schedule.learningRate,
-      images_per_s: images / Math.max(seconds, 1e-9),
+      images_per_s: epoch.imagesPerSecond,
       ...levels(validation.predictions),
     };
     const next = afterEpoch(progress, metrics, options);
-    await events.save(next, next.best !== progress.best);
+    await save(next, progress);
+    events.onEpoch?.(next, next.best !== progress.best);
     progress = next;
+    if (progress.epoch < options.epochs) parts.signal.throwIfAborted();
   }
   return progress;
 }
 
+/** What the network says of the validation split; undefined where the run is interrupted. */
+async function validate(
+  { inference, valid, signal }: LoopParts,
+  events: LoopEvents,
+): Promise<SplitPredictions | undefined> {
+  try {
+    return await predictSplit(inference, valid, events.onValidation, signal);
+  } catch (error) {
+    if (error === signal.reason) return undefined;
+    throw error;
+  }
+}
+
 const stepsUsedUp = ({ step }: LoopParts, { maxSteps }: LoopOptions): boolean =>
   maxSteps !== undefined && step.adam.steps >= maxSteps;
+
+interface EpochPart {
+  /** Batches that are done, those of an earlier part too, and the sum of their losses. */
+  readonly batch: number;
+  readonly lossSum: number;
+  /** False where the run was interrupted or out of steps before the last batch. */
+  readonly complete: boolean;
+  readonly imagesPerSecond: number;
+}
 
 /** The training batches of one epoch from where it stands; ends early where the run is interrupted or out of steps. */
 async function runEpoch(
@@ -98,23 +132,28 @@ async function runEpoch(
   options: LoopOptions,
   progress: RunProgress,
   events: LoopEvents,
-): Promise<{ batch: number; lossSum: number }> {
-  const { step, train, signal } = parts;
+): Promise<EpochPart> {
+  const { step, train, signal, now } = parts;
   const { seed, maxRotation } = options;
   const epoch = progress.epoch + 1;
   const order = trainingOrder(train.split.images.length, step.batchSize, seed, epoch);
+  const images = order.reduce((sum, batch) => sum + batch.length, 0);
   const writer = new BatchWriter(train, step.batchSize);
   const augmentation = maxRotation === undefined ? undefined : { seed, epoch, maxRotation };
   const pending: Pending[] = [];
   let { batch, lossSum } = progress;
   let read = batch;
+  const tell = () =>
+    events.onStep?.({ epoch, done: read * step.batchSize, images, loss: read === 0 ? 0 : lossSum / read });
   const collect = async () => {
     const loss = new Float32Array(await (pending.shift() as Pending).value)[0] as number;
     read++;
-    if (!Number.isFinite(loss)) throw diverged(epoch, read, loss, progress.schedule.learningRate);
+    if (!Number.isFinite(loss)) throw diverged(`the loss of step ${read} became ${loss}`, progress);
     lossSum += loss;
-    events.onStep?.({ epoch, batch: read, batches: order.length, images: read * step.batchSize, loss });
+    tell();
   };
+  const began = now();
+  tell();
   while (batch < order.length && !signal.aborted && !stepsUsedUp(parts, options)) {
     const written = writer.write(order[batch] as Uint32Array, augmentation);
     pending.push(await step.run(written, progress.schedule.learningRate));
@@ -124,7 +163,8 @@ async function runEpoch(
     await new Promise((resolve) => setTimeout(resolve));
   }
   while (pending.length > 0) await collect();
-  return { batch, lossSum };
+  const imagesPerSecond = ((batch - progress.batch) * step.batchSize) / Math.max(now() - began, 1e-9);
+  return { batch, lossSum, complete: batch === order.length, imagesPerSecond };
 }
 
 function afterEpoch(progress: RunProgress, metrics: EpochMetrics, options: LoopOptions): RunProgress {
@@ -142,9 +182,3 @@ function afterEpoch(progress: RunProgress, metrics: EpochMetrics, options: LoopO
     history: [...progress.history, metrics],
   };
 }
-
-const diverged = (epoch: number, batch: number, loss: number, rate: number): UserError =>
-  new UserError(
-    `the loss became ${loss} in epoch ${epoch}, step ${batch}, at learning rate ${rate}: the run folder keeps the last ` +
-      'good epoch; resume it with a lower --lr',
-  );

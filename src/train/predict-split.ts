@@ -14,18 +14,19 @@ export interface SplitPredictions {
 export const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
 
 /** Binary cross-entropy of one logit, without overflow. */
-export const crossEntropy = (logit: number, label: number): number =>
+const crossEntropy = (logit: number, label: number): number =>
   Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)));
 
 /** 3 where any image of the splits has colours, else 1. */
 export const channelsOfSplits = (...splits: PackedSplit[]): 1 | 3 =>
   splits.some((packed) => packed.channels.includes(3)) ? 3 : 1;
 
-/** Runs a network over all images of a split. */
+/** Runs a network over all images of a split; an aborted `signal` makes it throw the signal's reason. */
 export async function predictSplit(
   inference: Inference,
   packed: PackedSplit,
   onProgress?: (done: number, total: number) => void,
+  signal?: AbortSignal,
 ): Promise<SplitPredictions> {
   const { images, studies } = packed.split;
   const writer = new BatchWriter(packed, inference.options.batchSize);
@@ -43,11 +44,14 @@ export async function predictSplit(
     done += next.batch.length;
     onProgress?.(done, images.length);
   };
+  onProgress?.(0, images.length);
   for (const batch of order) {
     if (pending.length > 1) await collect();
+    if (signal?.aborted) break;
     pending.push({ batch, logits: await inference.run(writer.write(batch)) });
   }
   while (pending.length > 0) await collect();
+  signal?.throwIfAborted();
   const predictions = images.map((image, index): Prediction => {
     const { region, patient, label, study } = image;
     const name = studies[study]?.path ?? String(study);

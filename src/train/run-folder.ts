@@ -12,6 +12,8 @@ export interface RunConfig {
   readonly model: string;
   readonly image_size: number;
   readonly batch_size: number;
+  /** Epochs in all; like the learning rate and the place of the data, a resume may change it. */
+  readonly epochs: number;
   readonly learning_rate: number;
   readonly seed: number;
   readonly max_rotation: number | null;
@@ -21,7 +23,7 @@ export interface RunConfig {
   /** Only the first so many images of each split. */
   readonly limit: number | null;
   readonly data: string;
-  /** Number of images and studies of each split, and a hash of their paths and labels. */
+  /** A hash of the paths and labels of the images of both splits, as far as they are used. */
   readonly data_fingerprint: string;
   readonly adapter: string;
   readonly driver: string;
@@ -50,33 +52,30 @@ export class RunFolder {
     return `${this.path}/${RUN_FILES[name]}`;
   }
 
-  /** Throws where the folder holds a run already, or cannot be made. */
+  /** Throws where the folder holds a run already. */
   async refuseExisting(): Promise<void> {
     if (await this.#files.exists(this.file('config'))) {
       throw new UserError(
         `${this.path} holds a run already: go on with --resume ${this.path}, or choose another --out`,
       );
     }
-    await this.#files.makeDirectory(this.path);
   }
 
-  /** Writes the config of a new run. */
-  async create(config: RunConfig): Promise<void> {
-    await this.#files.makeDirectory(this.path);
+  /** Writes the config of a new run, or of one that goes on otherwise than it began. */
+  async writeConfig(config: RunConfig): Promise<void> {
     await this.#files.writeAtomic(this.file('config'), `${JSON.stringify(config, null, 2)}\n`);
   }
 
   async readConfig(): Promise<RunConfig> {
-    if (!(await this.#files.exists(this.file('config')))) {
+    const file = this.file('config');
+    if (!(await this.#files.exists(file))) {
       throw new UserError(`${this.path} is no run folder: it has no ${RUN_FILES.config}`);
     }
-    try {
-      return JSON.parse(await this.#files.readText(this.file('config'))) as RunConfig;
-    } catch (error) {
-      if (error instanceof SyntaxError)
-        throw new UserError(`${this.file('config')} is not valid JSON: ${error.message}`);
-      throw error;
+    const config = parseObject(await this.#files.readText(file));
+    if (typeof config?.model !== 'string' || typeof config.image_size !== 'number') {
+      throw new UserError(`${file} is no run's config: expected a JSON object with "model" and "image_size"`);
     }
+    return config as unknown as RunConfig;
   }
 
   /** Bytes of the state, or undefined where the run has not saved one yet. */
@@ -84,13 +83,31 @@ export class RunFolder {
     return (await this.#files.exists(this.file('state'))) ? this.#files.readBytes(this.file('state')) : undefined;
   }
 
-  /** Writes the state, then what is derived from it. */
-  async save(model: Model, adam: AdamState, progress: RunProgress, improved: boolean): Promise<void> {
-    await this.#files.writeAtomic(this.file('state'), await packState(model, adam, progress));
+  /** Writes the weights as last, and as best where they are `improved`, the metrics, and the state. */
+  async save(
+    model: Model,
+    adam: AdamState,
+    progress: RunProgress,
+    { improved, imageSize }: { improved: boolean; imageSize: number },
+  ): Promise<void> {
+    const metadata = { model: model.definition.name, image_size: String(imageSize) };
+    const weights = writeSafetensors(await model.stateDict(), metadata);
+    if (improved) await this.#files.writeAtomic(this.file('best'), weights);
+    await this.#files.writeAtomic(this.file('last'), weights);
     const lines = progress.history.map((epoch) => `${JSON.stringify(epoch)}\n`);
     await this.#files.writeAtomic(this.file('metrics'), lines.join(''));
-    const weights = writeSafetensors(await model.stateDict(), { model: model.definition.name });
-    await this.#files.writeAtomic(this.file('last'), weights);
-    if (improved) await this.#files.writeAtomic(this.file('best'), weights);
+    // Last of all: a run that dies before this is resumed from the state before and writes the other files again.
+    await this.#files.writeAtomic(this.file('state'), await packState(model, adam, progress));
+  }
+}
+
+/** The JSON object that a text holds; undefined where it holds none. */
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }

@@ -58,6 +58,14 @@ describe('options', () => {
     });
   });
 
+  test('a command knows which options are given', async () => {
+    train.mockResolvedValue({ json: {}, text: '' });
+    await murad('train', '--lr', '1e-4', '--no-augment');
+    const context = train.mock.calls[0]?.[1];
+    const given = ['lr', 'augment', 'epochs', 'json'].filter((option) => context?.isGiven(option));
+    expect(given).toEqual(['lr', 'augment']);
+  });
+
   test('arguments stand beside options', async () => {
     predict.mockResolvedValue({ json: {}, text: '' });
     await murad('predict', 'runs/a', 'x.png', '--cam', 'out', 'y.png');
@@ -76,6 +84,8 @@ describe('wrong usage is one line and code 2', () => {
       'train now',
       "murad train: too many arguments for 'train'. Expected 0 arguments but got 1; see murad train --help",
     ],
+    ['weights merge', "murad weights: unknown command 'merge'; see murad weights --help"],
+    ['weights inspect', "murad weights inspect: missing required argument 'FILE'; see murad weights inspect --help"],
     ['tran', "murad: unknown command 'tran' (Did you mean train?); see murad --help"],
     ['evaluate runs/a', "murad evaluate: required option '--data <DIR>' not specified; see murad evaluate --help"],
     ['predict runs/a', "murad predict: missing required argument 'IMAGE'; see murad predict --help"],
@@ -120,10 +130,12 @@ describe('output', () => {
     ['dataset'],
     ['phantom'],
     ['models'],
+    ['weights inspect'],
+    ['weights convert'],
     ['doctor'],
     ['start'],
   ])('murad %s --help', async (name) => {
-    const { code, stdout, stderr } = await murad(name, '--help');
+    const { code, stdout, stderr } = await murad(...name.split(' '), '--help');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`^Usage: murad ${name} .*--json .*--verbose`, 's'));
   });

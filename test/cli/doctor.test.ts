@@ -5,6 +5,7 @@ import { testAdapter } from '../support/adapter.ts';
 const context = {
   note: () => {},
   progress: () => ({ update: () => {}, end: () => {} }),
+  isGiven: () => false,
   interruption: () => new AbortController().signal,
 };
 

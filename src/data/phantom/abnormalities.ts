@@ -7,9 +7,9 @@ import { plainRod, plate, type Rod, rodsBox, screw } from './metal.ts';
 export type AbnormalityKind = 'fracture' | 'lesion' | 'implant';
 
 /** Shares of the abnormal studies. */
-export const IMPLANT_CHANCE = 0.38;
+export const IMPLANT_CHANCE = 0.4;
 const LESION_CHANCE = 0.34;
-const SUBTLE_CHANCE = 0.15;
+const SUBTLE_CHANCE = 0.1;
 
 /** Draws a study's abnormality. */
 export function drawAbnormality(random: Random): Abnormality {
@@ -28,7 +28,7 @@ export interface Finding {
 }
 
 /** Least size of what is drawn, a share of the image's long side, so that thin bones' findings can be seen. */
-const LEAST_SIZE = 0.044;
+const LEAST_SIZE = 0.068;
 
 /** Room that an implant's box leaves around the metal, in scene units. */
 const IMPLANT_MARGIN = 0.015;
@@ -48,7 +48,7 @@ function sign(random: Random): 1 | -1 {
 }
 
 function sizeAt(bone: Bone, t: number): number {
-  return Math.max(LEAST_SIZE, Math.min(0.06, halfWidth(bone, t)));
+  return Math.max(LEAST_SIZE, Math.min(0.09, halfWidth(bone, t)));
 }
 
 /** A splinter of bone, `size` long. */
@@ -76,8 +76,8 @@ const fracture: Draw = (bone, t, { form, subtle }, random) => {
   const moving = t > 0.5 ? 1 : -1;
   const overlap = !subtle && form < 0.15;
   const gap =
-    size * (subtle ? random.uniform(0.12, 0.25) : overlap ? random.uniform(-1.4, -0.8) : random.uniform(0.7, 1.2));
-  const shift = sign(random) * size * (subtle ? random.uniform(0, 0.25) : random.uniform(overlap ? 0.9 : 0.7, 1.5));
+    size * (subtle ? random.uniform(0.12, 0.25) : overlap ? random.uniform(-1.4, -0.8) : random.uniform(0.8, 1.3));
+  const shift = sign(random) * size * (subtle ? random.uniform(0, 0.25) : random.uniform(overlap ? 1 : 0.8, 1.6));
   const angle = sign(random) * (subtle ? random.uniform(0, 0.05) : random.uniform(0.12, 0.4));
   const cut: Omit<Cut, 'keeps'> = {
     along: t * bone.length,
@@ -146,7 +146,7 @@ function pins(bone: Bone, t: number, subtle: boolean, brightness: number, random
       y: bone.axis.y * Math.cos(angle) + bone.axis.x * Math.sin(angle),
     };
     const centre = offset(middle, bone.axis, size * random.uniform(-0.5, 0.5));
-    const width = random.uniform(0.0065, 0.009);
+    const width = random.uniform(0.009, 0.013);
     return plainRod(
       offset(centre, axis, -reach),
       offset(centre, axis, reach * random.uniform(0.7, 1.1)),

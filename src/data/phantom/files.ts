@@ -16,7 +16,7 @@ export interface TextFile {
 const SPLITS: readonly Split[] = ['train', 'valid'];
 
 /** Folder of a study as MURA names it, without a slash at the end. */
-export function studyFolder(name: string, study: PhantomStudy): string {
+function studyFolder(name: string, study: PhantomStudy): string {
   const patient = `patient${String(study.patient).padStart(5, '0')}`;
   const label = study.label === 1 ? 'positive' : 'negative';
   return `${name}/${study.split}/${study.region}/${patient}/study${study.study}_${label}`;

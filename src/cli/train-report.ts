@@ -1,0 +1,77 @@
+import type { LoopEvents } from '../train/loop.ts';
+import type { EpochMetrics, RunProgress } from '../train/run-state.ts';
+import type { Context, Output, Progress } from './command.ts';
+
+const fixed = (value: number | null, digits: number): string => {
+  if (value === null) return '-';
+  return Math.abs(value) < 1e6 ? value.toFixed(digits) : value.toExponential(digits);
+};
+
+function scores({ valid_loss: loss, images, studies }: EpochMetrics): string {
+  return `valid loss ${fixed(loss, 4)}, images AUC ${fixed(images.auc, 3)}, studies kappa ${fixed(studies.kappa, 3)}`;
+}
+
+/** Tells on stderr what the training loop does: progress that passes, an epoch a line. */
+export class TrainReport implements Omit<LoopEvents, 'save'> {
+  readonly #context: Context;
+  readonly #epochs: number;
+  #label = '';
+  #progress: Progress | undefined;
+
+  constructor(context: Context, epochs: number) {
+    this.#context = context;
+    this.#epochs = epochs;
+  }
+
+  onStep = ({ epoch, done, images, loss }: Parameters<NonNullable<LoopEvents['onStep']>>[0]): void =>
+    this.#show(`epoch ${epoch}/${this.#epochs}`, done, images, done > 0 ? `loss ${fixed(loss, 4)}` : undefined);
+
+  onValidation = (done: number, total: number): void => this.#show('validating', done, total);
+
+  onEpoch = ({ history, schedule }: RunProgress, improved: boolean): void => {
+    this.end();
+    const last = history.at(-1);
+    if (!last) return;
+    const { epoch, train_loss: loss, learning_rate: rate } = last;
+    const speed = `${fixed(last.images_per_s, 1)} images/s${improved ? ', best so far' : ''}`;
+    this.#context.note(`epoch ${epoch}/${this.#epochs}: train loss ${fixed(loss, 4)}, ${scores(last)}, ${speed}`);
+    if (schedule.learningRate !== rate) {
+      this.#context.note(
+        `no better validation loss: learning rate ${Number(schedule.learningRate.toPrecision(6))} from now on`,
+      );
+    }
+  };
+
+  /** Ends what is being drawn. */
+  end(): void {
+    this.#progress?.end();
+    this.#progress = undefined;
+    this.#label = '';
+  }
+
+  #show(label: string, done: number, total: number, detail?: string): void {
+    if (label !== this.#label) {
+      this.end();
+      this.#progress = this.#context.progress(label, 'images', { passing: true });
+      this.#label = label;
+    }
+    this.#progress?.update(done, total, detail);
+  }
+}
+
+/** What is printed of a run that has ended. */
+export function summary(path: string, progress: RunProgress, epochs: number): Output {
+  const best = progress.history.find(({ epoch }) => epoch === progress.best?.epoch);
+  const lines = [best ? `best epoch ${best.epoch}: ${scores(best)}` : 'no epoch is complete', `run folder: ${path}`];
+  if (progress.epoch < epochs)
+    lines.push(`${progress.epoch} of ${epochs} epochs are complete; go on with ${resumeCommand(path)}`);
+  return { json: { run: path, epochs: progress.epoch, best: best ?? null }, text: lines.join('\n') };
+}
+
+/** A line on where a resumed run stands. */
+export function whereItGoesOn(path: string, { epoch, batch }: RunProgress, epochs: number): string {
+  if (epoch >= epochs) return `${path}: all ${epochs} epochs are complete; a larger --epochs asks for more`;
+  return `going on with ${path} from epoch ${epoch + 1}${batch > 0 ? `, step ${batch + 1}` : ''}`;
+}
+
+export const resumeCommand = (path: string): string => `murad train --resume ${path}`;

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { UsageError, UserError } from '../base/errors.ts';
+import type { Split } from '../data/mura.ts';
+import type { RunConfig, RunFolder } from '../train/run-folder.ts';
+import type { Context } from './command.ts';
+import type { Options } from './options.ts';
+
+/** Where the phantom set of a run without --data lies. */
+export const PHANTOM_FOLDER = 'data/phantom';
+/** The smallest of the paper's mini-batches. */
+const AUTO_BATCH = 16;
+
+export type TrainOptions = Options<'train'>;
+/** What a run's config says before its data and its adapter are known. */
+export type Settings = Omit<RunConfig, 'adapter' | 'driver' | 'data_fingerprint'>;
+
+async function version(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** The settings of a new run. */
+export async function newSettings(options: TrainOptions): Promise<Settings> {
+  return {
+    version: await version(),
+    command: 'train',
+    model: options.model,
+    image_size: options.imageSize,
+    batch_size: options.batchSize === 'auto' ? AUTO_BATCH : options.batchSize,
+    epochs: options.epochs,
+    learning_rate: options.lr,
+    seed: options.seed,
+    max_rotation: options.augment ? options.maxRotation : null,
+    plateau_patience: options.plateauPatience,
+    best: options.best,
+    pretrained: options.pretrained ?? null,
+    limit: options.limit ?? null,
+    data: options.data ?? PHANTOM_FOLDER,
+  };
+}
+
+/** Options that a resume cannot change, and where a run's config holds them. */
+const FIXED = {
+  model: 'model',
+  imageSize: 'image_size',
+  batchSize: 'batch_size',
+  seed: 'seed',
+  augment: 'max_rotation',
+  maxRotation: 'max_rotation',
+  plateauPatience: 'plateau_patience',
+  best: 'best',
+  pretrained: 'pretrained',
+  limit: 'limit',
+} as const satisfies Partial<Record<keyof TrainOptions, keyof Settings>>;
+
+/** Options that a resume may change. */
+const FREE = { epochs: 'epochs', lr: 'learning_rate', data: 'data' } as const;
+
+/** A run's own config with what the command line changes; an option that would make another run of it is wrong usage. */
+export async function resumedSettings(
+  { path }: RunFolder,
+  config: RunConfig,
+  options: TrainOptions,
+  { isGiven }: Context,
+): Promise<RunConfig> {
+  if (options.out) throw new UsageError(`--resume goes on in ${path}: leave out --out`);
+  const asked = await newSettings(options);
+  for (const [option, key] of Object.entries(FIXED)) {
+    if (!isGiven(option) || asked[key] === config[key]) continue;
+    throw new UsageError(`${path} has ${key} ${config[key]}, not ${asked[key]}: leave that out, or start a new run`);
+  }
+  const changed = Object.entries(FREE).flatMap(([option, key]) => (isGiven(option) ? [[key, asked[key]]] : []));
+  return { ...config, ...Object.fromEntries(changed) };
+}
+
+/** The run folder that is asked for, or the first free runs/MODEL-N. */
+export async function runPath({ out, model }: TrainOptions): Promise<string> {
+  if (out) return out;
+  const taken = new Set(await readdir('runs').catch(() => []));
+  for (let number = 1; ; number++) {
+    const name = `${model}-${number}`;
+    if (!taken.has(name)) return `runs/${name}`;
+  }
+}
+
+/** A hash of what is in a data set: paths and labels of the images that are used. */
+export function fingerprint(...splits: Split[]): string {
+  const hash = createHash('sha256');
+  for (const { images } of splits) for (const { path, label } of images) hash.update(`${path},${label}\n`);
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Throws where a run would go on with other images than it began with. */
+export function checkSameImages({ path }: RunFolder, config: RunConfig, found: string): void {
+  if (config.data_fingerprint === found) return;
+  throw new UserError(
+    `${path} was trained on other images than ${config.data} holds: give the data set it began with as --data`,
+  );
+}
