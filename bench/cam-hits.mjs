@@ -6,7 +6,15 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Random } from '../dist/base/random.js';
 import { resizeSquare } from '../dist/data/resize.js';
-import { batchOf, drawClassActivationMap, findModel, Inference, Model, openDevice, readWeights } from '../dist/index.js';
+import {
+  batchOf,
+  drawClassActivationMap,
+  findModel,
+  Inference,
+  Model,
+  openDevice,
+  readWeights,
+} from '../dist/index.js';
 import { nodeDecoder } from '../dist/io/node-png.js';
 
 const { values, positionals } = parseArgs({
@@ -34,7 +42,9 @@ const rows = [];
 for (const [path, places] of [...boxes].slice(0, Number(values.images))) {
   const image = await nodeDecoder.decode(readFileSync(`${data}/${path}`), path);
   const { width, height, channels } = image;
-  const logit = new Float32Array(await (await inference.run(batchOf([resizeSquare(image, imageSize)], imageSize))).value)[0];
+  const logit = new Float32Array(
+    await (await inference.run(batchOf([resizeSquare(image, imageSize)], imageSize))).value,
+  )[0];
   const { heat } = await drawClassActivationMap(inference, 0, { width, height, channels, planes: image.data });
   const hottest = heat.reduce((best, value, at) => (value > heat[best] ? at : best), 0);
   const inside = (at) =>
@@ -44,7 +54,12 @@ for (const [path, places] of [...boxes].slice(0, Number(values.images))) {
     });
   let covered = 0;
   for (let at = 0; at < width * height; at++) if (inside(at)) covered++;
-  rows.push({ hit: inside(hottest) ? 1 : 0, chance: covered / (width * height), abnormal: logit > 0, kind: places[0].kind });
+  rows.push({
+    hit: inside(hottest) ? 1 : 0,
+    chance: covered / (width * height),
+    abnormal: logit > 0,
+    kind: places[0].kind,
+  });
 }
 
 const mean = (list, key) => list.reduce((sum, row) => sum + row[key], 0) / list.length;
@@ -59,6 +74,13 @@ function report(name, list) {
   );
 }
 report('all', rows);
-report('called abnormal', rows.filter((row) => row.abnormal));
-for (const kind of new Set(rows.map((row) => row.kind))) report(kind, rows.filter((row) => row.kind === kind));
+report(
+  'called abnormal',
+  rows.filter((row) => row.abnormal),
+);
+for (const kind of new Set(rows.map((row) => row.kind)))
+  report(
+    kind,
+    rows.filter((row) => row.kind === kind),
+  );
 process.exit();

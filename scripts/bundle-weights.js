@@ -12,6 +12,8 @@ if (!run || !out) {
 }
 const config = JSON.parse(readFileSync(`${run}/config.json`, 'utf8'));
 const { tensors } = readSafetensors(run, readFileSync(`${run}/best.safetensors`));
-const small = new Map([...tensors].map(([key, tensor]) => [key, tensor.dtype === 'F32' ? toFloatDtype(tensor, 'F16') : tensor]));
+const small = new Map(
+  [...tensors].map(([key, tensor]) => [key, tensor.dtype === 'F32' ? toFloatDtype(tensor, 'F16') : tensor]),
+);
 const metadata = { model: config.model, image_size: String(config.image_size) };
 writeFileSync(out, writeSafetensors(small, metadata));

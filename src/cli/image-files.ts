@@ -1,53 +1,17 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, isAbsolute, join, resolve } from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../base/errors.ts';
 
 /** macOS leaves `._` files, which are no images, beside the real ones. */
 const isPng = (path: string): boolean => /\.png$/i.test(path) && !basename(path).startsWith('._');
 
-const isGlob = (path: string): boolean => /[*?[]/.test(path);
-
-/** A glob's part between two slashes as a regular expression: `*`, `?` and `[a-z]`; a leading dot is matched by a dot. */
-function partPattern(part: string): RegExp {
-  const source = part
-    .replace(/[.+^${}()|\\]/g, '\\$&')
-    .replace(/\[!/g, '[^')
-    .replace(/\*/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^${part.startsWith('.') ? '' : '(?!\\.)'}${source}$`);
-}
-
-/** The paths below `folder` that the parts of a glob match, sorted; `**` stands for any number of folders. */
-async function matches(folder: string, [part, ...rest]: readonly string[]): Promise<string[]> {
-  if (part === undefined) return [folder];
-  const entries = await readdir(folder === '' ? '.' : folder, { withFileTypes: true }).catch(() => []);
-  const names = entries.map(({ name }) => name).sort();
-  const below = (found: readonly string[], next: readonly string[]) =>
-    Promise.all(found.map((name) => matches(folder === '' ? name : join(folder, name), next)));
-  if (part === '**') {
-    const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
-    const deeper = await below(folders.map(({ name }) => name).sort(), [part, ...rest]);
-    return [...(await matches(folder, rest)), ...deeper.flat()];
-  }
-  if (!isGlob(part)) {
-    const path = join(folder, part);
-    return (await stat(path).catch(() => undefined)) ? matches(path, rest) : [];
-  }
-  return (
-    await below(
-      names.filter((name) => partPattern(part).test(name)),
-      rest,
-    )
-  ).flat();
-}
-
 /** The paths that a glob stands for, for shells that leave it as it is; a path that is none stands for itself. */
 async function expandGlob(path: string): Promise<string[]> {
-  if (!isGlob(path) || (await stat(path).catch(() => undefined))) return [path];
-  const parts = path.split(/[/\\]+/).filter((part) => part !== '');
-  const found = await matches(/^[/\\]/.test(path) ? '/' : '', parts);
+  if (!isDynamicPattern(path) || (await stat(path).catch(() => undefined))) return [path];
+  const found = await glob(path, { absolute: isAbsolute(path), onlyFiles: false, expandDirectories: false });
   if (found.length === 0) throw new UserError(`${path} matches no file: give PNG files, folders of them, or globs`);
-  return found;
+  return found.sort();
 }
 
 /** Image files as they are named; of folders the PNG files in them and below; each once, in the order given. */

@@ -47,7 +47,7 @@ export function triangleWeights(inputs: number, outputs: number): FilterWeights 
  * Resizes the rows of one channel: `input` holds `rows` rows of samples `step` bytes apart from `offset` on,
  * `inputWidth` of them in a row; `output` gets [rows, outputs] from its start.
  */
-export function resizeHorizontally(
+function resizeHorizontally(
   input: Uint8Array,
   { offset = 0, step = 1, rows, inputWidth }: { offset?: number; step?: number; rows: number; inputWidth: number },
   filter: FilterWeights,
@@ -68,7 +68,7 @@ export function resizeHorizontally(
 }
 
 /** Resizes the columns of one plane of `width` columns; `output` gets [outputs, width] from its start. */
-export function resizeVertically(input: Uint8Array, width: number, filter: FilterWeights, output: Uint8Array): void {
+function resizeVertically(input: Uint8Array, width: number, filter: FilterWeights, output: Uint8Array): void {
   const { first, count, taps, weights } = filter;
   const sums = new Int32Array(width);
   for (let i = 0; i < first.length; i++) {

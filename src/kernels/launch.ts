@@ -37,7 +37,7 @@ export interface ChannelGrid {
  * The grid of kernels whose lanes are channels and whose loop runs over a chunk of rows (pixels): on a software
  * adapter few long loops, on a GPU many short ones. `shaders/lib/rows.wgsl` is its other half.
  */
-export function channelGrid(rows: number, channels: number, traits: AdapterTraits, reduces = false): ChannelGrid {
+function channelGrid(rows: number, channels: number, traits: AdapterTraits, reduces = false): ChannelGrid {
   const rowsOfLanes = traits.kind === 'hardware' ? 8 : 1;
   const columns = ceilDivide(channels, LANES);
   const wanted = Math.max(1, (traits.kind === 'hardware' ? 16384 : 32) / columns);

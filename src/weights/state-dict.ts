@@ -5,7 +5,7 @@ import { isSafetensors, readSafetensors } from './safetensors.ts';
 import type { StateDict, TensorData } from './tensor-data.ts';
 import { zeros } from './tensor-data.ts';
 
-export type { Dtype, StateDict, TensorData } from './tensor-data.ts';
+export type { StateDict, TensorData } from './tensor-data.ts';
 
 /** A parameter or buffer that a network has, by torchvision's name. */
 export interface ExpectedTensor {

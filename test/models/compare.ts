@@ -24,7 +24,7 @@ export interface Row {
   readonly checks: readonly Check[];
 }
 
-export const largest = (values: readonly number[]): number => Math.max(...values);
+const largest = (values: readonly number[]): number => Math.max(...values);
 
 const check = (what: string, value: number | undefined, expected: number | undefined, tolerance: number): Check => ({
   what,

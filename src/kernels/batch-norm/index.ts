@@ -1,7 +1,2 @@
-export {
-  type BatchNormAttributes,
-  batchNormApply,
-  batchNormDataGradient,
-  batchNormWeightGradient,
-} from './apply.ts';
-export { type BatchNormFoldAttributes, batchNormFold, batchNormMoments } from './statistics.ts';
+export { batchNormApply, batchNormDataGradient, batchNormWeightGradient } from './apply.ts';
+export { batchNormFold, batchNormMoments } from './statistics.ts';

@@ -1,4 +1,3 @@
 export { conv2dDataGradient } from './data-gradient.ts';
 export { conv2d } from './forward.ts';
-export { type Conv2dAttributes, geometryOf, multiplyAccumulates } from './geometry.ts';
 export { conv2dWeightGradient } from './weight-gradient.ts';
