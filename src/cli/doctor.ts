@@ -1,4 +1,5 @@
-import { openAdapter } from '../gpu/node.ts';
+import type { Device } from '../gpu/device.ts';
+import { openDevice } from '../gpu/node-device.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';
 
@@ -18,9 +19,41 @@ function readable(value: number): string {
   return value >= MIB && value % MIB === 0 ? `${value} (${value / MIB} MiB)` : String(value);
 }
 
-/** Shows the adapter that a run would use, and why. */
-export async function run(options: Options<'doctor'>, _context: Context): Promise<Output> {
-  const { adapter, kind, name, driver, reason, toggles } = await openAdapter({ adapter: options.adapter });
+interface KernelCheck {
+  readonly cases: number;
+  /** What differed from the references, a line each. */
+  readonly faults: readonly string[];
+}
+
+/** Runs every case of every op on every variant that is fit for the adapter. */
+async function checkKernels(device: Device, context: Context): Promise<KernelCheck> {
+  const { opCases } = await import('../kernels/cases.ts');
+  const { checkCase } = await import('../graph/check/check-case.ts');
+  const all = opCases.flatMap((one) => one.cases.map((found) => ({ one, found })));
+  const progress = context.progress('checking kernels', 'cases');
+  const faults: string[] = [];
+  for (const [index, { one, found }] of all.entries()) {
+    faults.push(...(await checkCase(device, one, found)));
+    progress.update(index + 1, all.length);
+  }
+  progress.end();
+  return { cases: all.length, faults };
+}
+
+const FAULTS_SHOWN = 10;
+
+function describeCheck({ cases, faults }: KernelCheck): string {
+  if (faults.length === 0) return `all ${cases} cases agree with their float64 references`;
+  const shown = faults.slice(0, FAULTS_SHOWN).map((fault) => `\n  ${fault}`);
+  return `WRONG on this adapter, please report it: ${faults.length} differences${shown.join('')}`;
+}
+
+/** Shows the adapter that a run would use, and why, and whether the kernels compute right on it. */
+export async function run(options: Options<'doctor'>, context: Context): Promise<Output> {
+  const { device, adapter: found } = await openDevice({ adapter: options.adapter });
+  const { adapter, kind, name, driver, reason, toggles } = found;
+  const kernels = options.check ? await checkKernels(device, context) : undefined;
+  device.destroy();
   const features = [...adapter.features].sort();
   const limits = listLimits(adapter.limits);
   const platform = `${process.platform}-${process.arch}`;
@@ -32,13 +65,22 @@ export async function run(options: Options<'doctor'>, _context: Context): Promis
     ['toggles on', toggles.enabled.join(' ')],
     ['toggles off', toggles.disabled.join(' ')],
     ['features', features.join(' ')],
+    ['kernels', kernels ? describeCheck(kernels) : 'not checked'],
   ];
   const limitRows = Object.entries(limits).map(([limit, value]): [string, string] => [limit, readable(value)]);
   const column = (pairs: [string, string][], width: number) =>
     pairs.map(([key, text]) => `${key.padEnd(width)}  ${text}`);
   const widest = Math.max(...limitRows.map(([limit]) => limit.length));
   return {
-    json: { adapter: { kind, name, driver, reason }, toggles, features, limits, node: process.version, platform },
+    json: {
+      adapter: { kind, name, driver, reason },
+      toggles,
+      features,
+      limits,
+      node: process.version,
+      platform,
+      kernels: kernels ?? null,
+    },
     text: [...column(rows, 11), 'limits', ...column(limitRows, widest).map((line) => `  ${line}`)].join('\n'),
   };
 }

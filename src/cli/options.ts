@@ -164,6 +164,11 @@ const weightsConvert = {
   ...common,
 };
 
+const doctor = {
+  check: onUnlessDenied('check every kernel that is fit for this adapter against its float64 reference'),
+  ...onAdapter,
+};
+
 /**
  * Every command's arguments and options: the command line, its help, its defaults and its types follow from this.
  * A name of two words is a command within a group.
@@ -177,7 +182,7 @@ export const optionTables = {
   models,
   'weights inspect': weightsInspect,
   'weights convert': weightsConvert,
-  doctor: onAdapter,
+  doctor,
   start: onAdapter,
 } satisfies Record<string, Table>;
 

@@ -12,9 +12,10 @@ const context = {
 test('doctor shows the adapter of this run with its limits and features', async () => {
   const found = await testAdapter();
   const adapter = process.env.MURAD_TEST_ADAPTER ?? 'auto';
-  const { json, text } = await run({ adapter, json: false, verbose: false }, context);
+  const { json, text } = await run({ adapter, check: true, json: false, verbose: false }, context);
   expect(json).toMatchObject({
     adapter: { kind: found.kind, name: found.name, driver: found.driver },
+    kernels: { faults: [] },
     toggles: { enabled: expect.arrayContaining(['allow_unsafe_apis']) },
     features: [...found.adapter.features].sort(),
     limits: { maxStorageBufferBindingSize: found.adapter.limits.maxStorageBufferBindingSize },
