@@ -38,6 +38,7 @@ for (let round = 0; round < 11; round++) {
   }
 }
 console.log(`${adapter.driver}, DenseNet-121, ${imageSize} px, batch ${batchSize}, ms per image`);
+console.log(`${device.pipelines.size} pipelines for both`);
 for (const [kind, taken] of Object.entries(seconds)) {
   taken.sort((a, b) => a - b);
   const [least, median, most] = [0, 4, 8].map((at) => ((1000 * taken[at]) / batchSize).toFixed(1));

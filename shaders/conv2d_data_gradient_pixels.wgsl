@@ -1,4 +1,4 @@
-// Gradient of a 2-D convolution's input, NHWC, groups = 1, for software adapters.
+// Gradient of a 2-D convolution's input, NHWC, groups = 1, made for software adapters.
 // dx[n, iy, ix, ci] (+)= sum over ky, kx, co of dy[n, (iy + p - ky) / s, (ix + p - kx) / s, co] * w[ky, kx, ci, co],
 // over the taps where both divisions leave no rest.
 // Lane: PIXELS consecutive input pixels x 4*BLOCKS input channels, in registers; 4*BLOCKS divides cin; weights are indexed by workgroup and

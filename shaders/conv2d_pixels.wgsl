@@ -1,4 +1,4 @@
-// 2-D convolution, NHWC, groups = 1, for software adapters.
+// 2-D convolution, NHWC, groups = 1, made for software adapters.
 // y[n, oy, ox, co] = bias[co] + sum over ky, kx, ci of f(x[n, oy*s + ky - p, ox*s + kx - p, ci]) * w[ky, kx, ci, co]
 // f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it.
 // Lane: PIXELS consecutive output pixels x 4*BLOCKS output channels, in registers; 4*BLOCKS divides cout. The weights' index depends on the

@@ -1,4 +1,4 @@
-// Gradient of a 2-D convolution's weight, NHWC, groups = 1, for software adapters.
+// Gradient of a 2-D convolution's weight, NHWC, groups = 1, made for software adapters.
 // dw[ky, kx, ci, co] = sum over n, oy, ox of f(x[n, oy*s + ky - p, ox*s + kx - p, ci]) * dy[n, oy, ox, co]
 // Lane: four input channels of one tap x 4*BLOCKS output channels, in registers; 4*BLOCKS divides cout; the loop runs over the pixels of one
 // split, and dy is indexed by workgroup and loop counters alone. Splits are summed afterwards (sum_partials.wgsl).

@@ -6,8 +6,6 @@ export interface AdapterTraits {
   readonly maxBindingBytes: number;
   /** Largest buffer, in bytes. */
   readonly maxBufferBytes: number;
-  readonly shaderF16: boolean;
-  readonly timestamps: boolean;
   /** Rough arithmetic rate in FLOP/s, used only to cut a long step into several submits. */
   readonly expectedFlops: number;
 }

@@ -22,27 +22,32 @@ export class Device {
   readonly description: DeviceDescription;
   readonly pipelines: PipelineCache;
   readonly live: LiveObjects = { buffers: 0, bytes: 0 };
-  #fault: string | undefined;
+  #fault: Error | undefined;
 
   private constructor(gpu: GPUDevice, traits: AdapterTraits, description: DeviceDescription, load: ShaderLoader) {
     this.gpu = gpu;
     this.traits = traits;
     this.description = description;
     this.pipelines = new PipelineCache(gpu, load);
-    gpu.onuncapturederror = (event) => {
-      this.#fault ??= event.error.message;
+    gpu.onuncapturederror = ({ error }) => {
+      this.#fault ??=
+        error instanceof GPUOutOfMemoryError
+          ? new UserError(`the GPU has no memory left (${error.message}): use a smaller --batch-size or --image-size`)
+          : new InternalError(error.message);
     };
-    gpu.lost.then((info) => {
-      if (info.reason !== 'destroyed') this.#fault ??= `the GPU device was lost: ${info.message}`;
+    gpu.lost.then(({ reason, message }) => {
+      if (reason === 'destroyed') return;
+      this.#fault ??= new UserError(
+        `the GPU device was lost (${message}): run again; a training run goes on with --resume`,
+      );
     });
   }
 
   /** Opens a device with the adapter's own limits and the features the engine uses where it has them. */
   static async open(adapter: GPUAdapter, description: DeviceDescription, load: ShaderLoader): Promise<Device> {
-    const wanted: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups'];
     const { limits } = adapter;
     const gpu = await adapter.requestDevice({
-      requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
+      requiredFeatures: adapter.features.has('timestamp-query') ? ['timestamp-query'] : [],
       requiredLimits: {
         maxBufferSize: limits.maxBufferSize,
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
@@ -56,8 +61,6 @@ export class Device {
       kind,
       maxBindingBytes: gpu.limits.maxStorageBufferBindingSize,
       maxBufferBytes: gpu.limits.maxBufferSize,
-      shaderF16: gpu.features.has('shader-f16'),
-      timestamps: gpu.features.has('timestamp-query'),
       expectedFlops: { hardware: 1e12, software: 1e10, embedded: 1e9 }[description.kind],
     };
     return new Device(gpu, traits, description, load);
@@ -85,7 +88,7 @@ export class Device {
 
   /** Throws the first error that the device reported outside of an error scope, if any. */
   check(): void {
-    if (this.#fault) throw new InternalError(this.#fault);
+    if (this.#fault) throw this.#fault;
   }
 
   /** Copies `bytes` of a buffer, from `offset`, to the CPU. */
@@ -97,6 +100,7 @@ export class Device {
     this.gpu.queue.submit([encoder.finish()]);
     try {
       await staging.mapAsync(GPUMapMode.READ);
+      this.check();
       return staging.getMappedRange().slice(0, bytes);
     } catch (error) {
       this.check();

@@ -1,3 +1,4 @@
+import { UserError } from '../base/errors.ts';
 import type { Device } from './device.ts';
 
 /** Most timestamps in one query set, by WebGPU's limits. */
@@ -13,6 +14,9 @@ export class LaunchTimer {
 
   /** Runs `count` dispatches that `encode` records and returns the seconds each took on the GPU. */
   async measure(count: number, encode: (index: number, pass: GPUComputePassEncoder) => void): Promise<Float64Array> {
+    if (!this.#device.gpu.features.has('timestamp-query')) {
+      throw new UserError('this adapter cannot time its work: it lacks the feature timestamp-query');
+    }
     const seconds = new Float64Array(count);
     const most = MOST_QUERIES / 2;
     for (let first = 0; first < count; first += most) {

@@ -44,6 +44,10 @@ export class Arena {
     this.layout = layout;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     this.#buffers = layout.chunks.map((elements) => device.createBuffer(label, 4 * elements, usage));
+    // Without robustness a buffer starts as whatever its memory held.
+    const encoder = device.gpu.createCommandEncoder();
+    for (const buffer of this.#buffers) encoder.clearBuffer(buffer);
+    device.gpu.queue.submit([encoder.finish()]);
     this.#storages = layout.chunks.map((_, chunk) => ({ label, chunk }));
   }
 

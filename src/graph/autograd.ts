@@ -5,7 +5,7 @@ import type { Graph, Node, Tensor } from './graph.ts';
 
 /**
  * Appends the nodes that compute the gradients of `loss` with respect to `targets` (reverse mode): one backward of
- * each op on a path between them. `seeds` gives the gradients of tensors other than a loss, for tests and Grad-CAM.
+ * each op on a path between them. `seeds` gives the gradients of tensors other than a loss.
  * Returns the gradient of each target; a target that the loss does not depend on has none.
  */
 export function gradients(

@@ -64,8 +64,13 @@ export class Program {
       bindings.set(tensor, bound);
     }
     const variant = options.variant ? { variant: options.variant } : {};
-    const plan = planGraph(graph, device.traits, { kept: new Set(results), external, ...variant });
-    return new Program(device, await Executor.create(device, plan, bindings, guards), inputs, guards);
+    try {
+      const plan = planGraph(graph, device.traits, { kept: new Set(results), external, ...variant });
+      return new Program(device, await Executor.create(device, plan, bindings, guards), inputs, guards);
+    } catch (error) {
+      for (const { buffer } of inputs.values()) device.destroyBuffer(buffer);
+      throw error;
+    }
   }
 
   get plan(): Plan {

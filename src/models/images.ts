@@ -1,4 +1,5 @@
 import { ShapeError } from '../base/errors.ts';
+import { elementCount } from '../base/shape.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { Program } from '../graph/program.ts';
 import { AUGMENT_WORDS, augment } from '../kernels/augment.ts';
@@ -45,6 +46,17 @@ export class ImageInput {
 
   /** Writes a batch; slots beyond a smaller batch repeat its first image, and their results mean nothing. */
   write(program: Program, batch: ImageBatch): void {
+    const images = batch.offsets.length;
+    if (images < 1 || images > this.batchSize) {
+      throw new ShapeError(`a batch of ${images} images, expected 1 to ${this.batchSize}, the batch size of this plan`);
+    }
+    const room = elementCount(this.#bytes.shape) * 4;
+    if (batch.pixels.length > room) {
+      throw new ShapeError(
+        `a batch of ${batch.pixels.length} bytes, expected at most ${room}: is it of another image size, or in colour ` +
+          'where the plan was made with channels 1?',
+      );
+    }
     const integers = new Uint32Array(this.#words);
     const floats = new Float32Array(this.#words);
     for (let slot = 0; slot < this.batchSize; slot++) {

@@ -1,11 +1,10 @@
 import { channelsOf, type TensorType } from '../base/shape.ts';
-import { gradients } from '../graph/autograd.ts';
 import { Graph, type Node } from '../graph/graph.ts';
 import { optimise } from '../graph/passes/index.ts';
-import { bceWithLogits } from '../kernels/bce-with-logits.ts';
 import type { OpDefinition } from '../kernels/definition.ts';
 import type { ModelDefinition } from './definition.ts';
 import { Network } from './network.ts';
+import { traceLoss } from './trace.ts';
 
 /** One use of an op with the sizes it has in a network. */
 export interface LayerCase {
@@ -28,12 +27,9 @@ export function layerCases(
   const step = graph.input('step', [1], 'u32');
   const network = new Network(graph, { training: true, step });
   const image = network.declarePadded(graph.input('image', [batchSize, imageSize, imageSize, 4]), 3);
-  const { logits } = definition.build(network, image, 1);
   const targets = graph.input('targets', [batchSize]);
-  const [loss] = graph.emit(bceWithLogits, [logits, targets], { positiveWeight: 1 });
-  const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter').map(({ tensor }) => tensor);
-  const found = gradients(graph, parameters, loss);
-  optimise(graph, new Set([...found.values(), ...(loss ? [loss] : [])]));
+  const { loss, gradients } = traceLoss(network, definition, { image, targets, outputs: 1 });
+  optimise(graph, new Set([loss, ...gradients.map(({ gradient }) => gradient)]));
   const cases = new Map<string, LayerCase>();
   for (const node of graph.nodes) {
     const { op, inputs, attributes } = node;

@@ -1,5 +1,5 @@
 import { required } from '../base/errors.ts';
-import { fnv1a32 } from '../base/random.ts';
+import { fnv1a32, hash32 } from '../base/random.ts';
 import { channelsOf, rowsOf, type Shape } from '../base/shape.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { Activation } from '../kernels/activation.ts';
@@ -73,13 +73,15 @@ export class Network {
   /** Every tensor of the model's state, in PyTorch's order. */
   readonly states: { readonly spec: StateSpec; readonly tensor: Tensor }[] = [];
   readonly #step: Tensor | undefined;
+  readonly #seed: number;
   /** Channels of feature maps that are padded with zeros to a multiple of four. */
   readonly #channels = new Map<Tensor, number>();
 
-  constructor(graph: Graph, options: { training: boolean; step?: Tensor }) {
+  constructor(graph: Graph, options: { training: boolean; step?: Tensor; seed?: number }) {
     this.graph = graph;
     this.training = options.training;
     this.#step = options.step;
+    this.#seed = options.seed ?? 0;
   }
 
   /** Says that a feature map has `channels` channels and zeros beyond them. */
@@ -209,7 +211,9 @@ export class Network {
   dropout(name: string, x: Tensor, probability: number): Tensor {
     if (!this.training || probability === 0) return x;
     const step = required(this.#step, 'the step of a training network');
-    return this.#emit(name, () => this.graph.emit(dropout, [x, step], { probability, seed: fnv1a32(name) }));
+    return this.#emit(name, () =>
+      this.graph.emit(dropout, [x, step], { probability, seed: hash32(this.#seed, fnv1a32(name)) }),
+    );
   }
 
   #bias(name: string, channels: number, initialiser: Initialiser): Tensor {

@@ -1,22 +1,19 @@
 import { elementCount } from '../base/shape.ts';
 import type { AdapterTraits } from '../base/traits.ts';
-import { gradients } from '../graph/autograd.ts';
 import { Graph } from '../graph/graph.ts';
 import { optimise } from '../graph/passes/index.ts';
 import { planGraph } from '../graph/plan.ts';
 import { STEP_WORDS } from '../kernels/adam.ts';
-import { bceWithLogits } from '../kernels/bce-with-logits.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { ImageInput } from '../models/images.ts';
 import { Network } from '../models/network.ts';
+import { traceLoss } from '../models/trace.ts';
 
 /** A plan is made for a GPU without limits: the figure says what the network needs. */
 const BOUNDLESS: AdapterTraits = {
   kind: 'hardware',
   maxBindingBytes: Number.MAX_SAFE_INTEGER,
   maxBufferBytes: Number.MAX_SAFE_INTEGER,
-  shaderF16: false,
-  timestamps: false,
   expectedFlops: 1e12,
 };
 
@@ -37,16 +34,15 @@ export function planTrainingMemory(
   const targets = graph.input('targets', [batchSize]);
   const network = new Network(graph, { training: true, step });
   const images = new ImageInput(graph, network, { batchSize, size: imageSize, channels: 1 });
-  const { logits } = definition.build(network, images.image, 1);
-  const [loss] = graph.emit(bceWithLogits, [logits, targets], { positiveWeight: 1 });
-  const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter').map(({ tensor }) => tensor);
-  const found = gradients(graph, parameters, loss);
+  const { loss, gradients } = traceLoss(network, definition, { image: images.image, targets, outputs: 1 });
+  const found = gradients.map(({ gradient }) => gradient);
   const external = new Map(
-    [...network.states.map(({ tensor }) => tensor), ...found.values(), step, targets, ...images.inputs].map(
-      (tensor) => [tensor, { storage: tensor, offset: 0 }],
-    ),
+    [...network.states.map(({ tensor }) => tensor), ...found, step, targets, ...images.inputs].map((tensor) => [
+      tensor,
+      { storage: tensor, offset: 0 },
+    ]),
   );
-  const kept = new Set([...(loss ? [loss] : []), ...found.values()]);
+  const kept = new Set([loss, ...found]);
   optimise(graph, kept);
   const plan = planGraph(graph, BOUNDLESS, { kept, external });
   const bytes = (tensors: readonly { shape: readonly number[] }[]) =>
@@ -54,6 +50,6 @@ export function planTrainingMemory(
   const statistics = network.states.filter(({ spec }) => spec.kind === 'statistics').map(({ tensor }) => tensor);
   return {
     activations: plan.slots.reduce((sum, slot) => sum + slot.bytes, 0),
-    state: 4 * bytes(parameters) + bytes(statistics),
+    state: 4 * bytes(gradients.map(({ parameter }) => parameter)) + bytes(statistics),
   };
 }

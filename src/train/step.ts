@@ -1,18 +1,17 @@
-import { required } from '../base/errors.ts';
+import { ShapeError } from '../base/errors.ts';
 import { type Pending, ReadbackRing } from '../gpu/readback.ts';
 import { Arena } from '../graph/arena.ts';
-import { gradients } from '../graph/autograd.ts';
 import type { BoundBuffer } from '../graph/executor.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import type { PassName } from '../graph/passes/index.ts';
 import type { External } from '../graph/plan.ts';
 import { Program } from '../graph/program.ts';
 import { adam, STEP_WORDS } from '../kernels/adam.ts';
-import { bceWithLogits } from '../kernels/bce-with-logits.ts';
 import { type ImageBatch, ImageInput } from '../models/images.ts';
 import { checkImageSize } from '../models/inference.ts';
 import type { Model } from '../models/model.ts';
 import { Network } from '../models/network.ts';
+import { traceLoss } from '../models/trace.ts';
 
 /** torch.optim.Adam's defaults. */
 const BETA1 = 0.9;
@@ -25,6 +24,8 @@ export interface TrainingOptions {
   readonly imageSize: number;
   /** 1 where every image is grey: a third of the bytes. */
   readonly channels?: 1 | 3;
+  /** Draws the masks of dropout, with the step's number; default 0. */
+  readonly seed?: number;
   /** Graph passes to leave out. */
   readonly without?: readonly PassName[];
 }
@@ -78,17 +79,10 @@ export function traceTraining(
   { image, targets, step }: TrainingInputs,
 ): TracedTraining {
   const { graph } = network;
-  const { logits } = model.definition.build(network, image, model.outputs);
-  const loss = required(graph.emit(bceWithLogits, [logits, targets], { positiveWeight: 1 })[0], 'loss');
+  const { logits, loss, gradients } = traceLoss(network, model.definition, { image, targets, outputs: model.outputs });
   const gradientArena = new Arena(model.device, 'gradients', model.parameters.layout);
   const places = model.places(network);
-  const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter');
-  const wanted = parameters.map(({ tensor }) => tensor);
-  const found = gradients(graph, wanted, loss);
-  for (const { spec, tensor } of parameters) {
-    const gradient = found.get(tensor);
-    if (gradient) places.set(gradient, gradientArena.place(spec.name));
-  }
+  for (const { spec, gradient } of gradients) places.set(gradient, gradientArena.place(spec.name));
   model.parameters.layout.chunks.forEach((elements, chunk) => {
     const arenas = { p: model.parameters, g: gradientArena, m: adamState.first, v: adamState.second };
     const operands = Object.entries(arenas).map(([name, arena]) => {
@@ -153,16 +147,20 @@ export class TrainingStep {
     const graph = new Graph();
     const step = graph.input('step', [STEP_WORDS], 'u32');
     const targets = graph.input('targets', [batchSize]);
-    const network = new Network(graph, { training: true, step });
+    const network = new Network(graph, { training: true, step, seed: options.seed ?? 0 });
     const images = new ImageInput(graph, network, { batchSize, size, channels });
     const traced = traceTraining(model, adamState, network, { image: images.image, targets, step });
-    const program = await Program.compile(model.device, graph, {
-      results: [traced.loss],
+    const { loss, gradients: gradientArena } = traced;
+    const compiled = Program.compile(model.device, graph, {
+      results: [loss],
       places: traced.places,
       bindings: traced.bindings,
       ...(options.without ? { without: options.without } : {}),
     });
-    const { loss, gradients: gradientArena } = traced;
+    const program = await compiled.catch((error) => {
+      gradientArena.destroy();
+      throw error;
+    });
     const parts = { program, gradients: gradientArena, images, targets, step, loss };
     return new TrainingStep(model, adamState, parts);
   }
@@ -172,6 +170,12 @@ export class TrainingStep {
    * reads the loss some steps late.
    */
   async run(batch: TrainingBatch, learningRate: number): Promise<Pending> {
+    if (batch.offsets.length !== this.batchSize || batch.labels.length !== this.batchSize) {
+      throw new ShapeError(
+        `a training batch of ${batch.offsets.length} images and ${batch.labels.length} labels, expected ` +
+          `${this.batchSize} of each, the batch size of this plan`,
+      );
+    }
     const step = ++this.adam.steps;
     this.program.write(this.#step, adamScalars(step, learningRate));
     this.#images.write(this.program, batch);

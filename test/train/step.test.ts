@@ -5,7 +5,7 @@ import { Model } from '../../src/models/model.ts';
 import { AdamState, type TrainingOptions, TrainingStep } from '../../src/train/step.ts';
 import { type StateDict, type TensorData, toFloat32 } from '../../src/weights/tensor-data.ts';
 import type { Fixture } from '../models/fixture.ts';
-import { describeOnFastAdapter } from '../support/adapter.ts';
+import { describeOnFastAdapter, testOnFastAdapter } from '../support/adapter.ts';
 import { l2 } from '../support/formula.ts';
 import { readGolden } from '../support/golden.ts';
 import { useDevice } from '../support/use-device.ts';
@@ -134,6 +134,18 @@ describeOnFastAdapter('a training step of DenseNet-121', () => {
       expect(Math.abs(plain.loss - fused.loss)).toBeLessThanOrEqual(2 * 10 * (noise.losses[0] as number));
       expect(distance(plain.gradients, fused.gradients)).toBeLessThanOrEqual(TIPPED);
     });
+  });
+});
+
+testOnFastAdapter('a batch of another size than the plan, and images too large for it, are refused', async () => {
+  await withTraining({}, async ({ step }) => {
+    await expect(step.run(randomBatch(3, SIZE), RATE)).rejects.toThrow(
+      'a training batch of 3 images and 3 labels, expected 4 of each, the batch size of this plan',
+    );
+    await expect(step.run(randomBatch(5, SIZE), RATE)).rejects.toThrow('a training batch of 5 images');
+    await expect(step.run(randomBatch(4, 2 * SIZE), RATE)).rejects.toThrow(
+      'a batch of 16384 bytes, expected at most 4096: is it of another image size',
+    );
   });
 });
 

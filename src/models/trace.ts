@@ -1,0 +1,37 @@
+import { required } from '../base/errors.ts';
+import { gradients } from '../graph/autograd.ts';
+import type { Tensor } from '../graph/graph.ts';
+import { bceWithLogits } from '../kernels/bce-with-logits.ts';
+import type { ModelDefinition } from './definition.ts';
+import type { Network, StateSpec } from './network.ts';
+
+/** A network with its loss and the gradients of its parameters, traced onto the network's graph. */
+export interface TracedLoss {
+  readonly logits: Tensor;
+  /** Mean binary cross-entropy of the batch, [1]. */
+  readonly loss: Tensor;
+  /** Every parameter that the loss depends on, with its gradient. */
+  readonly gradients: readonly { readonly spec: StateSpec; readonly parameter: Tensor; readonly gradient: Tensor }[];
+}
+
+/** Traces forward, loss and backward. image: [N,S,S,4], declared padded from three channels; targets: [N] of 0 and 1. */
+export function traceLoss(
+  network: Network,
+  definition: ModelDefinition,
+  { image, targets, outputs }: { image: Tensor; targets: Tensor; outputs: number },
+): TracedLoss {
+  const { graph } = network;
+  const { logits } = definition.build(network, image, outputs);
+  const loss = required(graph.emit(bceWithLogits, [logits, targets], { positiveWeight: 1 })[0], 'loss');
+  const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter');
+  const wanted = parameters.map(({ tensor }) => tensor);
+  const found = gradients(graph, wanted, loss);
+  return {
+    logits,
+    loss,
+    gradients: parameters.flatMap(({ spec, tensor }) => {
+      const gradient = found.get(tensor);
+      return gradient ? [{ spec, parameter: tensor, gradient }] : [];
+    }),
+  };
+}
