@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { InternalError, UsageError, UserError } from '../base/errors.ts';
 import type { CommandModule, Context } from './command.ts';
@@ -6,6 +5,10 @@ import { commands, groups } from './commands.ts';
 import { type CommandName, type OptionEntry, type Options, optionTables, type Table } from './options.ts';
 import { createProgress, type ProgressStream } from './progress.ts';
 import { catchInterruption } from './signals.ts';
+import { packageVersion } from './version.ts';
+
+/** Ends a command whose output is out and tells of the failure itself. */
+class FailedCommand extends Error {}
 
 export interface Streams {
   readonly stdout: { write(text: string): unknown };
@@ -36,6 +39,7 @@ export async function runCommandLine(words: readonly string[], streams: Streams)
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (error instanceof FailedCommand) return 1;
     return tell(error, speaker(words), words.includes('--verbose'), streams);
   }
 }
@@ -44,13 +48,6 @@ export async function runCommandLine(words: readonly string[], streams: Streams)
 function speaker([first = '', second = '']: readonly string[]): string {
   if (`${first} ${second}` in commands) return `murad ${first} ${second}`;
   return first in commands || first in groups ? `murad ${first}` : 'murad';
-}
-
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
 }
 
 function groupOf(program: Command, name: string): Command {
@@ -124,8 +121,9 @@ async function perform<N extends CommandName>(
     },
   };
   try {
-    const { json, text } = await module.run(options, context);
+    const { json, text, failed } = await module.run(options, context);
     stdout.write(options.json ? `${JSON.stringify(json)}\n` : text && `${text.trimEnd()}\n`);
+    if (failed) throw new FailedCommand();
   } finally {
     caught?.release();
   }

@@ -4,6 +4,8 @@ import type { CommandName, Options } from './options.ts';
 export interface Output {
   readonly json: object;
   readonly text: string;
+  /** The output tells of a failure: exit code 1. */
+  readonly failed?: boolean;
 }
 
 /** A bar on a terminal, a line now and then elsewhere. */

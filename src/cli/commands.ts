@@ -25,7 +25,10 @@ export const commands: { readonly [N in CommandName]: Command<N> } = {
     summary: "a weights file as .safetensors under torchvision's names",
     load: async () => (await import('./weights.ts')).convert,
   },
-  doctor: { summary: 'the GPU adapter, its driver, features and limits', load: () => import('./doctor.ts') },
+  doctor: {
+    summary: 'the GPU adapter, its driver, features and limits, and whether the kernels compute right on it',
+    load: () => import('./doctor.ts'),
+  },
   start: {
     summary: 'make the phantom set, train, evaluate and explain: a first look',
     load: () => import('./start.ts'),

@@ -21,7 +21,7 @@ function readable(value: number): string {
 
 interface KernelCheck {
   readonly cases: number;
-  /** What differed from the references, a line each. */
+  /** What differed from the references or did not run, a line each. */
   readonly faults: readonly string[];
 }
 
@@ -32,11 +32,18 @@ async function checkKernels(device: Device, context: Context): Promise<KernelChe
   const all = opCases.flatMap((one) => one.cases.map((found) => ({ one, found })));
   const progress = context.progress('checking kernels', 'cases');
   const faults: string[] = [];
-  for (const [index, { one, found }] of all.entries()) {
-    faults.push(...(await checkCase(device, one, found)));
-    progress.update(index + 1, all.length);
+  try {
+    for (const [index, { one, found }] of all.entries()) {
+      try {
+        faults.push(...(await checkCase(device, one, found)));
+      } catch (error) {
+        faults.push(`${one.op.name} "${found.name}" does not run: ${error instanceof Error ? error.message : error}`);
+      }
+      progress.update(index + 1, all.length);
+    }
+  } finally {
+    progress.end();
   }
-  progress.end();
   return { cases: all.length, faults };
 }
 
@@ -45,15 +52,19 @@ const FAULTS_SHOWN = 10;
 function describeCheck({ cases, faults }: KernelCheck): string {
   if (faults.length === 0) return `all ${cases} cases agree with their float64 references`;
   const shown = faults.slice(0, FAULTS_SHOWN).map((fault) => `\n  ${fault}`);
-  return `WRONG on this adapter, please report it: ${faults.length} differences${shown.join('')}`;
+  return `WRONG on this adapter, please report it: ${faults.length} faults${shown.join('')}`;
 }
 
 /** Shows the adapter that a run would use, and why, and whether the kernels compute right on it. */
 export async function run(options: Options<'doctor'>, context: Context): Promise<Output> {
   const { device, adapter: found } = await openDevice({ adapter: options.adapter });
   const { adapter, kind, name, driver, reason, toggles } = found;
-  const kernels = options.check ? await checkKernels(device, context) : undefined;
-  device.destroy();
+  let kernels: KernelCheck | undefined;
+  try {
+    if (options.check) kernels = await checkKernels(device, context);
+  } finally {
+    device.destroy();
+  }
   const features = [...adapter.features].sort();
   const limits = listLimits(adapter.limits);
   const platform = `${process.platform}-${process.arch}`;
@@ -82,5 +93,6 @@ export async function run(options: Options<'doctor'>, context: Context): Promise
       kernels: kernels ?? null,
     },
     text: [...column(rows, 11), 'limits', ...column(limitRows, widest).map((line) => `  ${line}`)].join('\n'),
+    failed: kernels !== undefined && kernels.faults.length > 0,
   };
 }

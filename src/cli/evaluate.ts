@@ -1,3 +1,4 @@
+import { setTimeout as turn } from 'node:timers/promises';
 import { readSplit } from '../data/mura.ts';
 import { nodeFiles } from '../io/node.ts';
 import { Inference } from '../models/inference.ts';
@@ -13,11 +14,12 @@ const BATCH = 16;
 
 /** Measures a run by the paper's metrics on a split, with 95 % intervals by patient; writes predictions.csv. */
 export async function run(options: Options<'evaluate'>, context: Context): Promise<Output> {
+  const signal = context.interruption();
   const loaded = await loadRun(options.run, options);
   const { split, problems } = await readSplit(nodeFiles, options.data, options.split);
   const { device } = await openDevice(options.adapter, context);
   for (const problem of problems) context.note(problem);
-  const packed = await loadImages(options.data, split, loaded.imageSize, context);
+  const packed = await loadImages(options.data, split, loaded.imageSize, context, signal);
   const model = createModel(device, loaded, context);
   const inference = await Inference.create(model, {
     batchSize: Math.min(BATCH, packed.split.images.length),
@@ -25,17 +27,19 @@ export async function run(options: Options<'evaluate'>, context: Context): Promi
     channels: channelsOfSplits(packed),
   });
   const progress = context.progress('evaluating', 'images');
-  const { predictions } = await predictSplit(inference, packed, progress.update);
-  progress.end();
+  const { predictions } = await predictSplit(inference, packed, progress.update, signal).finally(progress.end);
   device.destroy();
   const scores = evaluate(predictions);
   const intervals = bootstrap(predictions, { seed: 0 });
+  // The bootstrap lets no signal through.
+  await turn();
+  signal.throwIfAborted();
   const lines: string[] = [];
   if (loaded.folder) {
     const rows = packed.split.images.map(
-      (image, index) => `${image.path},${image.label},${predictions[index]?.probability.toFixed(6)}\n`,
+      (image, index) => `${image.path},${image.label},${predictions[index]?.probability.toFixed(6)},${options.split}\n`,
     );
-    await nodeFiles.writeAtomic(loaded.folder.file('predictions'), `image,label,probability\n${rows.join('')}`);
+    await nodeFiles.writeAtomic(loaded.folder.file('predictions'), `image,label,probability,split\n${rows.join('')}`);
     lines.push(`predictions of every image: ${loaded.folder.file('predictions')}`);
   }
   const title = `${loaded.definition.title}, ${loaded.imageSize} px, ${options.split} split of ${options.data}, 95 % intervals by patient`;

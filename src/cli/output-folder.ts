@@ -1,4 +1,4 @@
-import { access, constants, mkdir, rmdir } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, rmdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileError } from '../io/node.ts';
 
@@ -29,4 +29,12 @@ export async function makeOutputFolder(path: string): Promise<OutputFolder> {
       }
     },
   };
+}
+
+/** The first runs/NAME-N that is free. */
+export async function freeRunPath(name: string): Promise<string> {
+  const taken = new Set(await readdir('runs').catch(() => []));
+  let number = 1;
+  while (taken.has(`${name}-${number}`)) number++;
+  return `runs/${name}-${number}`;
 }

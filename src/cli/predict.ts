@@ -64,6 +64,7 @@ async function overlayFiles(cam: string, images: readonly string[]): Promise<str
 export async function run(options: Options<'predict'>, context: Context): Promise<Output> {
   const { cam, camAll } = options;
   if (camAll && !cam) throw new UsageError('--cam-all needs --cam DIR, the folder for the overlays');
+  const signal = context.interruption();
   const loaded = await loadRun(options.run, options);
   const images = await findImages(options.images);
   const files = cam ? await overlayFiles(cam, images) : undefined;
@@ -77,21 +78,25 @@ export async function run(options: Options<'predict'>, context: Context): Promis
   }
   const predictions: ImagePrediction[] = [];
   const progress = context.progress('reading', 'images');
-  let skipped = 0;
-  for (const [index, image] of images.entries()) {
-    const decoded = await decode(image, images.length > 1 ? context : undefined);
-    if (decoded) {
-      const wanted = (probability: number) => files !== undefined && (camAll || probability > THRESHOLD);
-      const { probability, overlay } = await predictImage(inference, decoded, wanted);
-      const file = overlay && files?.[index];
-      if (file) await nodeFiles.writeAtomic(file, overlay);
-      predictions.push({ image, probability, abnormal: probability > THRESHOLD, cam: file ?? null });
-    } else skipped++;
-    progress.update(index + 1, images.length);
+  try {
+    for (const [index, image] of images.entries()) {
+      const decoded = await decode(image, images.length > 1 ? context : undefined);
+      if (decoded) {
+        const wanted = (probability: number) => files !== undefined && (camAll || probability > THRESHOLD);
+        const { probability, overlay } = await predictImage(inference, decoded, wanted);
+        const file = overlay && files?.[index];
+        if (file) await nodeFiles.writeAtomic(file, overlay);
+        predictions.push({ image, probability, abnormal: probability > THRESHOLD, cam: file ?? null });
+      }
+      signal.throwIfAborted();
+      progress.update(index + 1, images.length);
+    }
+  } finally {
+    progress.end();
+    device.destroy();
   }
-  progress.end();
-  device.destroy();
   if (predictions.length === 0) throw new UserError(`none of the ${images.length} images can be read`);
+  const skipped = images.length - predictions.length;
   if (skipped > 0) context.note(`${skipped} of ${images.length} images skipped`);
   return { json: { predictions }, text: predictions.map(line).join('\n') };
 }

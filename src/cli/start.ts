@@ -1,37 +1,28 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { nodeFiles } from '../io/node.ts';
-import { writePhantom } from '../io/node-phantom.ts';
 import type { Context, Output } from './command.ts';
 import { run as evaluate } from './evaluate.ts';
 import type { Options } from './options.ts';
+import { freeRunPath } from './output-folder.ts';
+import { drawPhantom } from './phantom.ts';
 import { run as predict } from './predict.ts';
 import { run as train } from './train.ts';
 
 /** Weights trained from scratch on a phantom set of another seed, one file a size; docs/results.md shows the runs. */
 const bundled = (size: number): string =>
   fileURLToPath(new URL(`../../weights/densenet121-phantom-${size}px.safetensors`, import.meta.url));
-const PHANTOM = { directory: 'data/phantom-start', studies: 204, validFraction: 0.78, size: 192, seed: 0 };
+const PHANTOM_FOLDER = 'data/phantom-start';
+const PHANTOM = { studies: 204, validFraction: 0.78, size: 192, seed: 0 };
 /** Training and measuring happen at a size that a CPU can afford, reading at one where the last maps are 5 x 5. */
 const TRAINING_SIZE = 64;
 const READING_SIZE = 160;
 const MODEL = 'densenet121';
 const OVERLAYS = 8;
 
-async function makePhantom(context: Context): Promise<void> {
-  const { directory, ...options } = PHANTOM;
-  if (await nodeFiles.exists(directory)) return;
-  const progress = context.progress('drawing', 'images');
-  try {
-    await writePhantom(directory, { ...options, onProgress: progress.update });
-  } finally {
-    progress.end();
-  }
-}
-
 /** The first images of abnormal validation studies, region by region. */
 async function abnormalImages(count: number): Promise<string[]> {
-  const root = `${PHANTOM.directory}/valid`;
+  const root = `${PHANTOM_FOLDER}/valid`;
   const files = (await readdir(root, { recursive: true }))
     .filter((name) => /positive[/\\]image1\.png$/.test(name))
     .sort();
@@ -47,20 +38,17 @@ async function abnormalImages(count: number): Promise<string[]> {
     .map((name) => `${root}/${name}`);
 }
 
-async function freeRun(): Promise<string> {
-  const taken = new Set(await readdir('runs').catch(() => []));
-  for (let number = 1; ; number++) if (!taken.has(`start-${number}`)) return `runs/start-${number}`;
-}
-
 /** A first look at everything: makes a phantom set, measures, trains, measures again and shows where the network looks. */
 export async function run({ adapter, json, verbose }: Options<'start'>, context: Context): Promise<Output> {
   const common = { adapter, json, verbose };
-  const { directory: data } = PHANTOM;
-  const out = await freeRun();
+  const data = PHANTOM_FOLDER;
+  // Every step below heeds it.
+  context.interruption();
+  const out = await freeRunPath('start');
   context.note(
     `1/5 a phantom data set of ${PHANTOM.studies} studies in ${data} (MURA itself may not be redistributed)`,
   );
-  await makePhantom(context);
+  if (!(await nodeFiles.exists(data))) await drawPhantom(data, PHANTOM, context);
   const measured = { data, split: 'valid' as const, model: MODEL, imageSize: TRAINING_SIZE, ...common };
   context.note(
     `2/5 the bundled weights at ${TRAINING_SIZE} px, before training; they come from a phantom set of another seed`,

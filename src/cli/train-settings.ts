@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { UsageError, UserError } from '../base/errors.ts';
 import type { Split } from '../data/mura.ts';
 import type { RunConfig, RunFolder } from '../train/run-folder.ts';
 import type { Context } from './command.ts';
 import type { Options } from './options.ts';
+import { packageVersion } from './version.ts';
 
 /** Where the phantom set of a run without --data lies. */
 export const PHANTOM_FOLDER = 'data/phantom';
@@ -15,15 +15,10 @@ export type TrainOptions = Options<'train'>;
 /** What a run's config says before its data and its adapter are known. */
 export type Settings = Omit<RunConfig, 'adapter' | 'driver' | 'data_fingerprint'>;
 
-async function version(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
-
 /** The settings of a new run. */
-export async function newSettings(options: TrainOptions): Promise<Settings> {
+export function newSettings(options: TrainOptions): Settings {
   return {
-    version: await version(),
+    version: packageVersion(),
     command: 'train',
     model: options.model,
     image_size: options.imageSize,
@@ -58,30 +53,20 @@ const FIXED = {
 const FREE = { epochs: 'epochs', lr: 'learning_rate', data: 'data' } as const;
 
 /** A run's own config with what the command line changes; an option that would make another run of it is wrong usage. */
-export async function resumedSettings(
+export function resumedSettings(
   { path }: RunFolder,
   config: RunConfig,
   options: TrainOptions,
   { isGiven }: Context,
-): Promise<RunConfig> {
+): RunConfig {
   if (options.out) throw new UsageError(`--resume goes on in ${path}: leave out --out`);
-  const asked = await newSettings(options);
+  const asked = newSettings(options);
   for (const [option, key] of Object.entries(FIXED)) {
     if (!isGiven(option) || asked[key] === config[key]) continue;
     throw new UsageError(`${path} has ${key} ${config[key]}, not ${asked[key]}: leave that out, or start a new run`);
   }
   const changed = Object.entries(FREE).flatMap(([option, key]) => (isGiven(option) ? [[key, asked[key]]] : []));
   return { ...config, ...Object.fromEntries(changed) };
-}
-
-/** The run folder that is asked for, or the first free runs/MODEL-N. */
-export async function runPath({ out, model }: TrainOptions): Promise<string> {
-  if (out) return out;
-  const taken = new Set(await readdir('runs').catch(() => []));
-  for (let number = 1; ; number++) {
-    const name = `${model}-${number}`;
-    if (!taken.has(name)) return `runs/${name}`;
-  }
 }
 
 /** A hash of what is in a data set: paths and labels of the images that are used. */

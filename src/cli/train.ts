@@ -2,7 +2,6 @@ import { UserError } from '../base/errors.ts';
 import type { MuraIndex } from '../data/mura.ts';
 import type { PackedSplit } from '../data/packed.ts';
 import { nodeFiles } from '../io/node.ts';
-import { writePhantom } from '../io/node-phantom.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { findModel } from '../models/index.ts';
 import { checkImageSize, Inference } from '../models/inference.ts';
@@ -14,7 +13,8 @@ import { type RunProgress, unpackState } from '../train/run-state.ts';
 import { AdamState, TrainingStep } from '../train/step.ts';
 import { readWeights, type StateDict } from '../weights/state-dict.ts';
 import type { Context, Output } from './command.ts';
-import { makeOutputFolder } from './output-folder.ts';
+import { freeRunPath, makeOutputFolder } from './output-folder.ts';
+import { drawPhantom } from './phantom.ts';
 import { loadImages, type Opened, openDevice, readIndex } from './session.ts';
 import { resumeCommand, summary, TrainReport, whereItGoesOn } from './train-report.ts';
 import {
@@ -23,7 +23,6 @@ import {
   newSettings,
   PHANTOM_FOLDER,
   resumedSettings,
-  runPath,
   type Settings,
   type TrainOptions,
 } from './train-settings.ts';
@@ -37,7 +36,10 @@ interface Run {
   readonly folder: RunFolder;
   readonly settings: Settings;
   readonly definition: ModelDefinition;
+  readonly opened: Opened;
   readonly index: MuraIndex;
+  /** Bytes of the state that a resume goes on from; undefined before the first is saved. */
+  readonly state: Uint8Array | undefined;
   readonly pretrained: StateDict | undefined;
   readonly options: TrainOptions;
   readonly context: Context;
@@ -47,10 +49,10 @@ interface Run {
 /** Trains a network by the paper's recipe; see `murad train --help`. */
 export async function run(options: TrainOptions, context: Context): Promise<Output> {
   const signal = context.interruption();
-  const folder = new RunFolder(nodeFiles, options.resume ?? (await runPath(options)));
+  const folder = new RunFolder(nodeFiles, options.resume ?? options.out ?? (await freeRunPath(options.model)));
   const settings = options.resume
-    ? await resumedSettings(folder, await folder.readConfig(), options, context)
-    : await newSettings(options);
+    ? resumedSettings(folder, await folder.readConfig(), options, context)
+    : newSettings(options);
   const check = () => {
     const found = findModel(settings.model);
     checkImageSize(found, settings.image_size);
@@ -58,12 +60,14 @@ export async function run(options: TrainOptions, context: Context): Promise<Outp
   };
   const definition = options.resume ? check() : asUsage(check);
   if (!options.resume) await folder.refuseExisting();
-  const pretrained = settings.pretrained && !options.resume ? await readPretrained(settings.pretrained) : undefined;
-  if (settings.data === PHANTOM_FOLDER && !options.data) await makePhantom(context, signal);
-  const index = await readIndex(settings.data, settings.limit);
+  const state = options.resume ? await folder.readState() : undefined;
+  const pretrained = settings.pretrained && !state ? await readPretrained(settings.pretrained) : undefined;
   const output = await makeOutputFolder(folder.path);
   try {
-    return await train({ folder, settings, definition, index, pretrained, options, context, signal });
+    const opened = await openDevice(options.adapter, context);
+    if (settings.data === PHANTOM_FOLDER && !options.data) await makePhantom(context);
+    const index = await readIndex(settings.data, settings.limit);
+    return await train({ folder, settings, definition, opened, index, state, pretrained, options, context, signal });
   } catch (error) {
     await output.discard();
     if (error !== signal.reason || !(error instanceof UserError)) throw error;
@@ -78,21 +82,15 @@ async function readPretrained(file: string): Promise<StateDict> {
   return readWeights(file, await nodeFiles.readBytes(file));
 }
 
-async function makePhantom(context: Context, signal: AbortSignal): Promise<void> {
+async function makePhantom(context: Context): Promise<void> {
   if (await nodeFiles.exists(PHANTOM_FOLDER)) return;
   context.note(`no --data: making a phantom set of ${PHANTOM.studies} studies under ${PHANTOM_FOLDER}`);
-  const progress = context.progress('drawing', 'images');
-  try {
-    await writePhantom(PHANTOM_FOLDER, { ...PHANTOM, signal, onProgress: progress.update });
-  } finally {
-    progress.end();
-  }
+  await drawPhantom(PHANTOM_FOLDER, PHANTOM, context);
 }
 
 async function train(run: Run): Promise<Output> {
   const { folder, settings, definition, index, options, context, signal } = run;
-  const opened = await openDevice(options.adapter, context);
-  const { device } = opened;
+  const { device } = run.opened;
   for (const problem of index.problems) context.note(problem);
   const model = new Model(device, definition, { seed: settings.seed });
   if (run.pretrained && settings.pretrained) {
@@ -102,7 +100,7 @@ async function train(run: Run): Promise<Output> {
     loadImages(settings.data, index[name], settings.image_size, context, signal);
   const images = { train: await read('train'), valid: await read('valid') };
   const plans = await compile(model, images, settings, context);
-  const start = await begin(run, opened, model, plans.step.adam, images);
+  const start = await begin(run, model, plans.step.adam, images);
   const report = new TrainReport(context, settings.epochs);
   const loop = {
     epochs: settings.epochs,
@@ -147,8 +145,7 @@ async function compile(
 
 /** Writes the config and takes over the state of a run that goes on. Returns where training begins. */
 async function begin(
-  { folder, settings, options, context }: Run,
-  { adapter }: Opened,
+  { folder, settings, opened: { adapter }, state, options, context }: Run,
   model: Model,
   adam: AdamState,
   images: { train: PackedSplit; valid: PackedSplit },
@@ -161,8 +158,7 @@ async function begin(
   }
   const before = await folder.readConfig();
   checkSameImages(folder, { ...before, data: settings.data }, found);
-  const bytes = await folder.readState();
-  const saved = bytes ? unpackState(folder.file('state'), bytes, model, adam) : startOfRun(settings.learning_rate);
+  const saved = state ? unpackState(folder.file('state'), state, model, adam) : startOfRun(settings.learning_rate);
   await folder.writeConfig(config);
   context.note(whereItGoesOn(folder.path, saved, settings.epochs));
   if (!context.isGiven('lr')) return saved;

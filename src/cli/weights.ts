@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { UsageError } from '../base/errors.ts';
 import { nodeFiles } from '../io/node.ts';
 import { convertWeights, inspectWeights } from '../weights/inspect.ts';
 import type { CommandModule } from './command.ts';
@@ -23,6 +25,7 @@ export const inspect: CommandModule<'weights inspect'> = {
 /** Writes a weights file anew as .safetensors. */
 export const convert: CommandModule<'weights convert'> = {
   async run({ file, out, dtype }) {
+    if (resolve(out) === resolve(file)) throw new UsageError(`OUT is FILE, ${file}: name another file to write`);
     const bytes = convertWeights(file, await nodeFiles.readBytes(file), dtype);
     await nodeFiles.writeAtomic(out, bytes);
     return { json: { file, out, bytes: bytes.length }, text: `${out}: ${bytes.length.toLocaleString('en')} bytes` };

@@ -47,11 +47,13 @@ export interface LoopParts {
   readonly now: () => number;
 }
 
+/** An epoch of which no batch is done. */
+const NO_BATCHES = { batch: 0, lossSum: 0, seconds: 0, images: 0 };
+
 /** The progress of a run that has not begun. */
 export const startOfRun = (learningRate: number): RunProgress => ({
   epoch: 0,
-  batch: 0,
-  lossSum: 0,
+  ...NO_BATCHES,
   schedule: plateauStart(learningRate),
   best: null,
   history: [],
@@ -76,9 +78,10 @@ export async function trainLoop(
   let progress = start;
   while (progress.epoch < options.epochs && !stepsUsedUp(parts, options)) {
     const epoch = await runEpoch(parts, options, progress, events);
+    const { done } = epoch;
     const validation = epoch.complete ? await validate(parts, events) : undefined;
     if (!validation) {
-      const stopped = { ...progress, batch: epoch.batch, lossSum: epoch.lossSum };
+      const stopped = { ...progress, ...done };
       await save(stopped, progress);
       parts.signal.throwIfAborted();
       return stopped;
@@ -86,10 +89,10 @@ export async function trainLoop(
     if (!Number.isFinite(validation.loss)) throw diverged(`the validation loss became ${validation.loss}`, progress);
     const metrics: EpochMetrics = {
       epoch: progress.epoch + 1,
-      train_loss: epoch.lossSum / Math.max(1, epoch.batch),
+      train_loss: done.lossSum / Math.max(1, done.batch),
       valid_loss: validation.loss,
       learning_rate: progress.schedule.learningRate,
-      images_per_s: epoch.imagesPerSecond,
+      images_per_s: done.images / Math.max(done.seconds, 1e-9),
       ...levels(validation.predictions),
     };
     const next = afterEpoch(progress, metrics, options);
@@ -118,12 +121,10 @@ const stepsUsedUp = ({ step }: LoopParts, { maxSteps }: LoopOptions): boolean =>
   maxSteps !== undefined && step.adam.steps >= maxSteps;
 
 interface EpochPart {
-  /** Batches that are done, those of an earlier part too, and the sum of their losses. */
-  readonly batch: number;
-  readonly lossSum: number;
+  /** What is done of the epoch, earlier parts of it too. */
+  readonly done: Pick<RunProgress, 'batch' | 'lossSum' | 'seconds' | 'images'>;
   /** False where the run was interrupted or out of steps before the last batch. */
   readonly complete: boolean;
-  readonly imagesPerSecond: number;
 }
 
 /** The training batches of one epoch from where it stands; ends early where the run is interrupted or out of steps. */
@@ -163,8 +164,9 @@ async function runEpoch(
     await new Promise((resolve) => setTimeout(resolve));
   }
   while (pending.length > 0) await collect();
-  const imagesPerSecond = ((batch - progress.batch) * step.batchSize) / Math.max(now() - began, 1e-9);
-  return { batch, lossSum, complete: batch === order.length, imagesPerSecond };
+  const seconds = progress.seconds + now() - began;
+  const trained = progress.images + (batch - progress.batch) * step.batchSize;
+  return { done: { batch, lossSum, seconds, images: trained }, complete: batch === order.length };
 }
 
 function afterEpoch(progress: RunProgress, metrics: EpochMetrics, options: LoopOptions): RunProgress {
@@ -172,8 +174,7 @@ function afterEpoch(progress: RunProgress, metrics: EpochMetrics, options: LoopO
   const improved = progress.best === null || value > progress.best.value;
   return {
     epoch: metrics.epoch,
-    batch: 0,
-    lossSum: 0,
+    ...NO_BATCHES,
     schedule: plateauStep(progress.schedule, metrics.valid_loss, {
       ...PLATEAU_DEFAULTS,
       patience: options.plateauPatience,

@@ -5,7 +5,10 @@ import { writeSafetensors } from '../weights/safetensors.ts';
 import { packState, type RunProgress } from './run-state.ts';
 import type { AdamState } from './step.ts';
 
-/** All options of a run as resolved, and where it ran. */
+/**
+ * The options of a run that a resume keeps, as resolved, and where it ran. --max-steps and --adapter are not among them:
+ * each call has its own.
+ */
 export interface RunConfig {
   readonly version: string;
   readonly command: string;

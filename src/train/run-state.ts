@@ -22,6 +22,9 @@ export interface RunProgress {
   /** Batches of the next epoch that are done, and the sum of their losses. */
   readonly batch: number;
   readonly lossSum: number;
+  /** The seconds that these batches took, and how many images were trained on in them. */
+  readonly seconds: number;
+  readonly images: number;
   readonly schedule: PlateauState;
   /** The best epoch so far and its measure; null before the first. */
   readonly best: { readonly epoch: number; readonly value: number } | null;
@@ -61,5 +64,7 @@ export function unpackState(file: string, bytes: Uint8Array, model: Model, adam:
     model.writeNamed(adam[moment], (key) => toFloat32(required(values.get(key), `${file}: ${MOMENTS[moment]}${key}`)));
   }
   adam.steps = Number(metadata.steps);
-  return JSON.parse(metadata.progress) as RunProgress;
+  // Older states lack the pace.
+  const progress = JSON.parse(metadata.progress) as Omit<RunProgress, 'seconds' | 'images'>;
+  return { seconds: 0, images: 0, ...progress };
 }

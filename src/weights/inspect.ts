@@ -1,4 +1,4 @@
-import { writeSafetensors } from './safetensors.ts';
+import { isSafetensors, readSafetensors, writeSafetensors } from './safetensors.ts';
 import { readWeights } from './state-dict.ts';
 import type { Dtype, TensorData } from './tensor-data.ts';
 import { toFloat32, toFloatDtype } from './tensor-data.ts';
@@ -40,7 +40,8 @@ export function inspectWeights(file: string, bytes: Uint8Array): TensorSummary[]
 }
 
 /**
- * A weights file, of any format that readWeights takes, as .safetensors under torchvision's present names.
+ * A weights file, of any format that readWeights takes, as .safetensors under torchvision's present names, with the
+ * metadata that it has.
  *
  * @param dtype of the floating-point tensors; without it they keep their own. Integers always do.
  */
@@ -49,5 +50,6 @@ export function convertWeights(file: string, bytes: Uint8Array, dtype?: FloatDty
     const changes = dtype !== undefined && FLOATS.includes(tensor.dtype);
     return [name, changes ? toFloatDtype(tensor, dtype) : tensor] as const;
   });
-  return writeSafetensors(new Map(converted), { format: 'pt' });
+  const metadata = isSafetensors(bytes) ? readSafetensors(file, bytes).metadata : {};
+  return writeSafetensors(new Map(converted), { format: 'pt', ...metadata });
 }

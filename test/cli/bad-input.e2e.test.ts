@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, trunc
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../io/temporary.ts';
-import { makeSet, murad, SMALL, withoutAdapter } from './murad.ts';
+import { makeSet, murad, SMALL, startScript, withoutAdapter } from './murad.ts';
 
 const folder = temporaryFolder();
 const file = (...path: string[]) => join(folder, ...path);
@@ -131,6 +131,18 @@ describe('run folders and weights', () => {
       1,
       'murad train: cannot write to the folder plain/run: a part of the path is a file, expected a folder',
     ]);
+  });
+
+  test('an --out or --adapter that is wrong is told before a phantom set is drawn', async () => {
+    const { code, stderr } = await murad(folder, 'train', '--out', 'plain/run');
+    expect([code, stderr]).toEqual([
+      1,
+      ['murad train: cannot write to the folder plain/run: a part of the path is a file, expected a folder'],
+    ]);
+    // Not by way of `murad`, which adds the tests' own --adapter.
+    const wrong = await startScript('dist/cli/main.js', folder, ['train', '--adapter', 'nothing-like-it']).ended;
+    expect([wrong.code, wrong.stderr]).toEqual([1, [expect.stringContaining('nothing-like-it')]]);
+    expect(['data', 'runs'].filter((name) => existsSync(file(name)))).toEqual([]);
   });
 
   test('--out holds a run; --resume of what is none', async () => {

@@ -110,6 +110,11 @@ describe('output', () => {
     expect((await murad('train', '--json')).stdout).toBe('{"loss":0.5}\n');
   });
 
+  test('a command that tells of a failure has code 1', async () => {
+    train.mockResolvedValue({ ...result, failed: true });
+    expect(await murad('train')).toEqual({ code: 1, stdout: 'the loss is 0.5\n', stderr: '' });
+  });
+
   test('notes and progress go to stderr', async () => {
     train.mockImplementation(async (_options, context) => {
       context.note('adapter: none');

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.ts';
 import { floatTensor, toFloat32 } from '../../src/weights/tensor-data.ts';
 import { temporaryFolder } from '../io/temporary.ts';
-import { makeSet, murad, SMALL, withoutAdapter } from './murad.ts';
+import { makeSet, murad, SMALL, start, withoutAdapter } from './murad.ts';
 
 const folder = temporaryFolder();
 const file = (...path: string[]) => join(folder, ...path);
@@ -75,10 +75,10 @@ describe('evaluate', () => {
       ]);
     }
     const [header, ...rows] = lines('run/predictions.csv');
-    expect(header).toBe('image,label,probability');
+    expect(header).toBe('image,label,probability,split');
     expect(rows.map((row) => row.split(',')[0])).toEqual(valid().map((path) => path.replace('set/', '')));
     for (const row of rows) {
-      expect(row).toMatch(row.includes('_positive/') ? /,1,[01]\.\d{6}$/ : /,0,[01]\.\d{6}$/);
+      expect(row).toMatch(row.includes('_positive/') ? /,1,[01]\.\d{6},valid$/ : /,0,[01]\.\d{6},valid$/);
     }
     const correct = rows.filter((row) => Number(row.split(',')[2]) > 0.5 === row.includes(',1,')).length;
     expect(images?.accuracy).toBeCloseTo(correct / rows.length, 12);
@@ -94,6 +94,20 @@ describe('evaluate', () => {
     const start = header.indexOf('accuracy');
     for (const row of rows)
       if (row !== 'studies of') expect(row.slice(start - 2, start + 5)).toMatch(/^ {2}(\d\.\d{3}|- *$)/);
+  });
+});
+
+test.each([['evaluate run --data set'], ['predict run set/valid']])('SIGINT ends murad %s', async (words) => {
+  const { process, ended } = start(folder, ...words.split(' '));
+  await new Promise<void>((resolve) => {
+    process.stderr?.on('data', (text: string) => text.includes('adapter: ') && resolve());
+  });
+  process.kill('SIGINT');
+  const { code, stdout, stderr } = await ended;
+  expect({ code, stdout, last: stderr.at(-1) }).toEqual({
+    code: 1,
+    stdout: '',
+    last: `murad ${words.split(' ')[0]}: interrupted by SIGINT`,
   });
 });
 
@@ -232,12 +246,20 @@ describe('weights', () => {
       stdout: expect.stringMatching(/^half\.safetensors: 14,\d{3},\d{3} bytes\n$/),
     });
     const image = 'mixed/a/image.png';
-    const bare = ['--model', 'densenet121', '--image-size', '32'];
-    const [half] = predictionsOf((await murad(folder, 'predict', 'half.safetensors', image, ...bare, '--json')).stdout);
+    const [half] = predictionsOf((await murad(folder, 'predict', 'half.safetensors', image, '--json')).stdout);
     const [full] = predictionsOf((await murad(folder, 'predict', 'run', image, '--json')).stdout);
     // Weights are rounded by 2^-11 of themselves at most.
     expect(Math.abs((half?.probability ?? 0) - (full?.probability ?? 1))).toBeLessThan(0.002);
     expect(half?.probability).not.toBe(full?.probability);
+  });
+
+  test('convert does not overwrite what it reads', async () => {
+    const words = ['run/best.safetensors', 'run/../run/best.safetensors'];
+    expect(await murad(folder, 'weights', 'convert', ...words)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: ['murad weights convert: OUT is FILE, run/best.safetensors: name another file to write'],
+    });
   });
 
   test('what is no weights file', async () => {

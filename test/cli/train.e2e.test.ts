@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
@@ -122,6 +122,16 @@ describeOnFastAdapter('the same bits', () => {
     const done = await murad(folder, 'train', '--resume', 'steps');
     expect(done.stderr.at(-1)).toBe('steps: all 2 epochs are complete; a larger --epochs asks for more');
     expect(outcome('steps')).toEqual(whole);
+  });
+
+  test('a run with --pretrained that was cut off before its first save', async () => {
+    const words = [...SMALL, '--limit', '12', '--epochs', '1', '--max-steps', '1'];
+    const pretrained = ['--pretrained', 'whole/best.safetensors'];
+    expect((await murad(folder, 'train', ...words, ...pretrained, '--out', 'fine')).code).toBe(0);
+    const last = hash('fine', 'last.safetensors');
+    for (const name of ['state', 'last']) rmSync(file('fine', `${name}.safetensors`));
+    expect((await murad(folder, 'train', '--resume', 'fine', '--max-steps', '1')).code).toBe(0);
+    expect(hash('fine', 'last.safetensors')).toBe(last);
   });
 
   test('a run that SIGINT interrupts and that goes on', async () => {

@@ -39,6 +39,13 @@ describe('convertWeights', () => {
     expect(readSafetensors('w', bytes).metadata).toEqual({ format: 'pt' });
   });
 
+  it('keeps the metadata of a .safetensors file', () => {
+    const tensors = new Map([['a', floatTensor([1], Float32Array.of(1))]]);
+    const metadata = { model: 'densenet121', image_size: '64' };
+    const bytes = convertWeights('w', writeSafetensors(tensors, metadata), 'F16');
+    expect(readSafetensors('w', bytes).metadata).toEqual({ format: 'pt', ...metadata });
+  });
+
   it.each([
     ['F32', 0],
     ['F16', 2 ** -11],
