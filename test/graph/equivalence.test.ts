@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fnv1a32 } from '../../src/base/random.ts';
 import { channelsOf, elementCount, type Shape } from '../../src/base/shape.ts';
-import type { Device } from '../../src/gpu/device.ts';
 import { gradients } from '../../src/graph/autograd.ts';
 import { asReferences, compareResults, runGuarded } from '../../src/graph/check/check-case.ts';
 import { type Expected, expectedOf } from '../../src/graph/check/expected.ts';
@@ -15,7 +14,8 @@ import { given, normal, uniform, words } from '../../src/kernels/draw.ts';
 import { activate } from '../../src/kernels/elementwise.ts';
 import type { CaseInput } from '../../src/kernels/reference.ts';
 import { Network } from '../../src/models/network.ts';
-import { MODES, openTestDevice } from '../support/device.ts';
+import { MODES } from '../support/device.ts';
+import { useDevice } from '../support/use-device.ts';
 
 type Build = (network: Network, x: Tensor) => Tensor;
 
@@ -190,16 +190,7 @@ const networks = [
 ];
 
 describe.each(MODES)('$name', (mode) => {
-  let device: Device;
-
-  beforeAll(async () => {
-    device = await openTestDevice(mode);
-  });
-
-  afterAll(() => {
-    expect(device.live).toEqual({ buffers: 0, bytes: 0 });
-    device.destroy();
-  });
+  const device = useDevice(mode);
 
   describe.each(networks)('$name', ({ name, build }) => {
     const expected = expectedByNumber(trace(name, build));
@@ -212,7 +203,7 @@ describe.each(MODES)('$name', (mode) => {
       'loss, gradients and running statistics are right without the passes $without',
       async ({ without }) => {
         const { graph, values, results } = trace(name, build);
-        const run = await runGuarded({ device, graph, values, results, without });
+        const run = await runGuarded({ device: device(), graph, values, results, without });
         const wanted = new Map(results.map((tensor, number) => [tensor, expected[number] as Expected]));
         const lines = [...compareResults(name, run.results, wanted), ...run.overruns];
         if (lines.length > 0) expect.fail(lines.join('\n'));
@@ -222,7 +213,7 @@ describe.each(MODES)('$name', (mode) => {
     test('buffers that serve several tensors change no bit, nor does a second run', async () => {
       const bits = async (guarded: boolean, runs: number) => {
         const { graph, values, results } = trace(name, build);
-        const program = await Program.compile(device, graph, { results, guarded });
+        const program = await Program.compile(device(), graph, { results, guarded });
         for (let run = 0; run < runs; run++) {
           for (const [tensor, input] of values) if (program.uses(tensor)) program.write(tensor, input.values);
           program.run();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Device } from '../../src/gpu/device.ts';
 import { runGuarded } from '../../src/graph/check/check-case.ts';
 import { differences } from '../../src/graph/check/compare.ts';
@@ -10,7 +10,8 @@ import type { ModelDefinition } from '../../src/models/definition.ts';
 import { densenets } from '../../src/models/densenet.ts';
 import { type LayerCase, layerCases } from '../../src/models/layer-cases.ts';
 import { describeOnFastAdapter } from '../support/adapter.ts';
-import { HARDWARE_KERNELS, MODES, openTestDevice } from '../support/device.ts';
+import { HARDWARE_KERNELS, MODES } from '../support/device.ts';
+import { useDevice } from '../support/use-device.ts';
 import { edgePositions, layerInputs } from './layer-inputs.ts';
 
 /** A layer of more arithmetic than this is computed by the variant that is used for it alone. In flops. */
@@ -89,16 +90,7 @@ function layersOf(sizes: { imageSize: number; batchSize: number }): readonly Lay
 }
 
 describeOnFastAdapter.each([...MODES, HARDWARE_KERNELS])('the layers of DenseNet-121 $name', (mode) => {
-  let device: Device;
-
-  beforeAll(async () => {
-    device = await openTestDevice(mode);
-  });
-
-  afterAll(() => {
-    expect(device.live).toEqual({ buffers: 0, bytes: 0 });
-    device.destroy();
-  });
+  const device = useDevice(mode);
 
   describe.each([
     { imageSize: 64, batchSize: 2 },
@@ -110,7 +102,7 @@ describeOnFastAdapter.each([...MODES, HARDWARE_KERNELS])('the layers of DenseNet
       '%s',
       async (name) => {
         const lines: string[] = [];
-        for (const layer of layers) if (layer.op.name === name) lines.push(...(await checkLayer(device, layer)));
+        for (const layer of layers) if (layer.op.name === name) lines.push(...(await checkLayer(device(), layer)));
         if (lines.length > 0) expect.fail(lines.slice(0, 50).join('\n'));
       },
       300_000,

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Device } from '../../src/gpu/device.ts';
+import { describe, expect, test } from 'vitest';
 import { checkCase } from '../../src/graph/check/check-case.ts';
 import { checkGradients } from '../../src/graph/check/check-gradients.ts';
 import { opCases } from '../../src/kernels/cases.ts';
 import { ops } from '../../src/kernels/index.ts';
 import { adapterKind } from '../support/adapter.ts';
-import { HARDWARE_KERNELS, MODES, openTestDevice } from '../support/device.ts';
+import { HARDWARE_KERNELS, MODES } from '../support/device.ts';
+import { useDevice } from '../support/use-device.ts';
 
 /** Fails with all lines; `toEqual([])` would print the first characters of one. */
 function expectNone(differences: readonly string[]): void {
@@ -39,26 +39,17 @@ describe('the list of cases', () => {
 const modes = adapterKind === 'embedded' ? MODES : [...MODES, HARDWARE_KERNELS];
 
 describe.each(modes)('$name', (mode) => {
-  let device: Device;
-
-  beforeAll(async () => {
-    device = await openTestDevice(mode);
-  });
-
-  afterAll(() => {
-    expect(device.live).toEqual({ buffers: 0, bytes: 0 });
-    device.destroy();
-  });
+  const device = useDevice(mode);
 
   for (const one of opCases) {
     describe(one.op.name, () => {
       test.each(one.cases.map((found) => ({ ...found, found })))('$name', async ({ found }) => {
-        expectNone(await checkCase(device, one, found));
+        expectNone(await checkCase(device(), one, found));
         if (one.maps) {
-          expectNone(await checkCase(device, one, found, { before: 4, after: 8 }));
-          expectNone(await checkCase(device, one, found, { before: 3, after: 2 }));
+          expectNone(await checkCase(device(), one, found, { before: 4, after: 8 }));
+          expectNone(await checkCase(device(), one, found, { before: 3, after: 2 }));
         }
-        if (found.differentiate) expectNone(await checkGradients(device, one, found));
+        if (found.differentiate) expectNone(await checkGradients(device(), one, found));
       });
     });
   }

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { Device } from '../../src/gpu/device.ts';
-import { openTestDevice } from './device.ts';
+import { openTestDevice, type TestDeviceOptions } from './device.ts';
 
 /**
- * A device for the tests of a file, opened before the first. After the last it must have reported no error and hold no
+ * A device for the tests of a file or of a `describe`, opened before the first. After the last it must have reported no error and hold no
  * buffer: a test destroys what it makes.
  */
-export function useDevice(): () => Device {
+export function useDevice(options: TestDeviceOptions = {}): () => Device {
   let device: Device | undefined;
   beforeAll(async () => {
-    device = await openTestDevice();
+    device = await openTestDevice(options);
   });
   afterAll(async () => {
     await device?.finished();
