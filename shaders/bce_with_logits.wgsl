@@ -1,6 +1,7 @@
-// Binary cross-entropy on logits, mean over the batch; p = 1 / (1 + exp(-x)), t the target, w = positiveWeight.
-// loss      = mean of -(w t log p + (1 - t) log(1 - p)), computed as (1 - t) x + (1 + (w - 1) t) softplus(-x)
-// gradient: dx = ((1 - t) p - w t (1 - p)) / count
+// Binary cross-entropy on logits, mean over the batch times `weight`; p = 1 / (1 + exp(-x)), t the target,
+// w = positiveWeight.
+// loss      = weight * mean of -(w t log p + (1 - t) log(1 - p)), computed as (1 - t) x + (1 + (w - 1) t) softplus(-x)
+// gradient: dx = weight * ((1 - t) p - w t (1 - p)) / count
 // One thread for the loss (a batch is small), one per logit for the gradient. Traffic: a few words.
 const LANES: u32 = 64u;
 
@@ -10,6 +11,7 @@ struct Parameters {
   targetOffset: u32,
   resultOffset: u32,
   positiveWeight: f32,
+  weight: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -32,7 +34,7 @@ fn loss() {
     let t = targets[parameters.targetOffset + i];
     sum += (1 - t) * logit + (1 + (parameters.positiveWeight - 1) * t) * softplus(-logit);
   }
-  result[parameters.resultOffset] = sum / f32(parameters.count);
+  result[parameters.resultOffset] = parameters.weight * sum / f32(parameters.count);
 }
 
 @compute @workgroup_size(LANES)
@@ -44,5 +46,6 @@ fn gradient(@builtin(global_invocation_id) id: vec3u) {
   let t = targets[parameters.targetOffset + id.x];
   let p = 1 / (1 + exp(-logit));
   let q = 1 / (1 + exp(logit)); // 1 - p, without cancellation
-  result[parameters.resultOffset + id.x] = ((1 - t) * p - parameters.positiveWeight * t * q) / f32(parameters.count);
+  result[parameters.resultOffset + id.x] =
+    parameters.weight * ((1 - t) * p - parameters.positiveWeight * t * q) / f32(parameters.count);
 }

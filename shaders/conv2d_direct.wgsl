@@ -3,9 +3,11 @@
 // dx[n, iy, ix, ci] (+)= sum over ky, kx, co of dy[n, (iy + p - ky) / s, (ix + p - kx) / s, co] * w[ky, kx, ci, co]
 // dw[ky, kx, ci, co]  = sum over n, oy, ox of f(x[n, oy*s + ky - p, ox*s + kx - p, g, ci]) * dy[n, oy, ox, co]
 // Group g has inChannels / groups inputs and outChannels / groups outputs. Traffic: every operand is read once per
-// product; it serves shapes that no tiled variant fits (odd channels, single logits, grouped convolutions).
+// product; it serves shapes that no tiled variant fits (odd channels, single logits, grouped convolutions). Sums are taken
+// by blocks: rounding errors grow with the root of the longest chain of additions, and a logit adds up 2,048 products.
 alias T = f32;
 const LANES: u32 = 64u;
+const BLOCK: u32 = 32u; // products that are added up on their own
 
 struct Parameters {
   images: u32,
@@ -75,8 +77,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     for (var kx = 0u; kx < parameters.kernelWidth; kx++) {
       let iy = oy * parameters.strideY + ky - parameters.padY; // wraps to a huge number above the image
       let ix = ox * parameters.strideX + kx - parameters.padX;
-      for (var ci = 0u; ci < inside; ci++) {
-        sum += input_value(image, iy, ix, base + ci) * w[weight_index(ky, kx, ci, co)];
+      for (var first = 0u; first < inside; first += BLOCK) {
+        var part = 0f;
+        for (var ci = first; ci < min(first + BLOCK, inside); ci++) {
+          part += input_value(image, iy, ix, base + ci) * w[weight_index(ky, kx, ci, co)];
+        }
+        sum += part;
       }
     }
   }
@@ -108,8 +114,12 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
       if (oy * parameters.strideY == ty && ox * parameters.strideX == tx
           && oy < parameters.outHeight && ox < parameters.outWidth) {
         let source = parameters.yOffset + ((image * parameters.outHeight + oy) * parameters.outWidth + ox) * parameters.yStride;
-        for (var co = base; co < base + outside; co++) {
-          sum += dy[source + co] * w[weight_index(ky, kx, channel % inside, co)];
+        for (var first = base; first < base + outside; first += BLOCK) {
+          var part = 0f;
+          for (var co = first; co < min(first + BLOCK, base + outside); co++) {
+            part += dy[source + co] * w[weight_index(ky, kx, channel % inside, co)];
+          }
+          sum += part;
         }
       }
     }
@@ -139,12 +149,14 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
   var sum = 0f;
   for (var image = 0u; image < parameters.images; image++) {
     for (var oy = 0u; oy < parameters.outHeight; oy++) {
+      var part = 0f;
       for (var ox = 0u; ox < parameters.outWidth; ox++) {
         let value = input_value(image, oy * parameters.strideY + ky - parameters.padY,
                                 ox * parameters.strideX + kx - parameters.padX, channel);
         let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
-        sum += value * dy[parameters.yOffset + pixel * parameters.yStride + co];
+        part += value * dy[parameters.yOffset + pixel * parameters.yStride + co];
       }
+      sum += part;
     }
   }
   result[parameters.wOffset + index] = sum;

@@ -55,7 +55,7 @@ export async function run(options: TrainOptions, context: Context): Promise<Outp
     : newSettings(options);
   const check = () => {
     const found = findModel(settings.model);
-    checkImageSize(found, settings.image_size);
+    checkImageSize(found, settings.image_size, { training: true });
     return found;
   };
   const definition = options.resume ? check() : asUsage(check);

@@ -4,14 +4,14 @@ import { add } from '../kernels/elementwise.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
 
 /**
- * Appends the nodes that compute the gradients of `loss` with respect to `targets` (reverse mode): one backward of
+ * Appends the nodes that compute the gradients of the sum of `losses` with respect to `targets` (reverse mode): one backward of
  * each op on a path between them. `seeds` gives the gradients of tensors other than a loss.
- * Returns the gradient of each target; a target that the loss does not depend on has none.
+ * Returns the gradient of each target; a target that no loss depends on has none.
  */
 export function gradients(
   graph: Graph,
   targets: readonly Tensor[],
-  loss: Tensor | undefined,
+  losses: readonly Tensor[],
   seeds: ReadonlyMap<Tensor, Tensor> = new Map(),
 ): Map<Tensor, Tensor> {
   const forward = [...graph.nodes];
@@ -19,7 +19,7 @@ export function gradients(
   const gradientOf = new Map<Tensor, Tensor>(seeds);
   for (let index = forward.length - 1; index >= 0; index--) {
     const node = forward[index] as Node;
-    if (!node.outputs.some((output) => gradientOf.has(output) || output === loss)) continue;
+    if (!node.outputs.some((output) => gradientOf.has(output) || losses.includes(output))) continue;
     const needs = node.inputs.map((input) => input !== undefined && needed.has(input));
     if (!needs.some(Boolean)) continue;
     if (!node.op.backward) throw new InternalError(`${node.op.name} has no gradient`);

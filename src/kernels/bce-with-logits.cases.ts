@@ -21,6 +21,7 @@ const cases: readonly Case<BceAttributes>[] = [
   batch(5, 1),
   batch(8, 1.5),
   batch(67, 0.4),
+  { ...batch(6, 2), name: '6 logits, the loss times 0.4', attributes: { positiveWeight: 2, weight: 0.4 } },
   {
     name: 'logits of +-100 and +-20, right and wrong',
     inputs: [given([8, 1, 1, 1], [-100, 100, -100, 100, -20, 20, -20, 20]), given([8], [0, 1, 1, 0, 0, 1, 1, 0])],

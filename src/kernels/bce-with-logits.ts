@@ -6,6 +6,8 @@ import { bytesOf } from './launch.ts';
 export interface BceAttributes {
   /** Weight of the positive class (PyTorch's pos_weight); 1: both count the same. */
   readonly positiveWeight: number;
+  /** Factor of the whole loss; default 1. */
+  readonly weight?: number;
 }
 
 const LANES = 64;
@@ -27,6 +29,7 @@ function launch(entry: 'loss' | 'gradient', { inputs, outputs, attributes }: Lau
         targetOffset: targets.offset,
         resultOffset: result.offset,
         positiveWeight: attributes.positiveWeight,
+        weight: attributes.weight ?? 1,
       },
       workgroups: [entry === 'loss' ? 1 : ceilDivide(count, LANES), 1, 1] as [number, number, number],
     },

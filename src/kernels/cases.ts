@@ -1,5 +1,6 @@
 import { required } from '../base/errors.ts';
 import { adamCases } from './adam.cases.ts';
+import { adaptiveAvgPool2dCases } from './adaptive-avg-pool2d.cases.ts';
 import { augmentCases } from './augment.cases.ts';
 import { batchNormCases } from './batch-norm/batch-norm.cases.ts';
 import { bceWithLogitsCases } from './bce-with-logits.cases.ts';
@@ -15,6 +16,7 @@ import { sumOverRowsCases } from './sum-over-rows.cases.ts';
 /** The float64 definition and the cases of every op. */
 export const opCases: readonly OpCases[] = [
   adamCases,
+  ...adaptiveAvgPool2dCases,
   augmentCases,
   ...batchNormCases,
   ...bceWithLogitsCases,

@@ -1,4 +1,5 @@
 import { adam } from './adam.ts';
+import { adaptiveAvgPool2d, adaptiveAvgPool2dGradient } from './adaptive-avg-pool2d.ts';
 import { augment } from './augment.ts';
 import {
   batchNormApply,
@@ -28,6 +29,8 @@ export const ops: readonly OpDefinition[] = [
   activate,
   activateGradient,
   adam,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool2dGradient,
   add,
   augment,
   avgPool2d,

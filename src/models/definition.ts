@@ -5,8 +5,10 @@ import type { Network } from './network.ts';
 export interface Outputs {
   /** [N,1,1,outputs], before the sigmoid. */
   readonly logits: Tensor;
-  /** The last feature maps [N,h,w,C], after their normalisation and activation, that the head averages. */
+  /** The last convolution's feature maps [N,h,w,C], after their normalisation and activation. */
   readonly maps: Tensor;
+  /** A second classifier that takes part in training alone: its loss counts `weight` times. */
+  readonly auxiliary?: { readonly logits: Tensor; readonly weight: number };
 }
 
 /** A network as data: how it is built from layers, and what commands need to know of it. */
@@ -17,8 +19,21 @@ export interface ModelDefinition {
   readonly title: string;
   /** Name of the last linear layer, which is replaced where weights come with another number of outputs. */
   readonly head: string;
+  /** Name of the auxiliary classifier's module and of its linear layer, which is replaced like the head. */
+  readonly auxiliary?: { readonly module: string; readonly head: string };
   /** Smallest width and height of an image in pixels. */
   readonly smallestImage: number;
+  /** The same for training, where it is larger; default `smallestImage`. */
+  readonly smallestTrainingImage?: number;
+  /**
+   * Whether the head averages the maps and weighs them in one linear layer, so that its weights draw the class activation
+   * map (Zhou et al. 2016); otherwise the gradient of the logit does (Grad-CAM, Selvaraju et al. 2017).
+   */
+  readonly headAveragesMaps: boolean;
   /** Traces the network on normalised images [N,S,S,4] (red, green, blue, 0). */
   build(network: Network, image: Tensor, outputs: number): Outputs;
 }
+
+/** Smallest width and height of an image that the network can be trained on, in pixels. */
+export const smallestTrainingImage = (definition: ModelDefinition): number =>
+  definition.smallestTrainingImage ?? definition.smallestImage;

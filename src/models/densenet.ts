@@ -17,7 +17,8 @@ function densenet(name: string, growth: number, blocks: readonly number[], initi
     name,
     title: name.replace(/^densenet/, 'DenseNet '),
     head: 'classifier',
-    smallestImage: 32,
+    headAveragesMaps: true,
+    smallestImage: 29,
     build(network, image, outputs) {
       let x = network.conv2d('features.conv0', image, {
         channels: initial,
@@ -64,4 +65,9 @@ function transition(network: Network, name: string, x: Tensor, channels: number)
   return network.avgPool2d(`${name}.pool`, reduced, { kernel: 2 });
 }
 
-export const densenets: readonly ModelDefinition[] = [densenet('densenet121', 32, [6, 12, 24, 16], 64)];
+export const densenets: readonly ModelDefinition[] = [
+  densenet('densenet121', 32, [6, 12, 24, 16], 64),
+  densenet('densenet161', 48, [6, 12, 36, 24], 96),
+  densenet('densenet169', 32, [6, 12, 32, 32], 64),
+  densenet('densenet201', 32, [6, 12, 48, 32], 64),
+];

@@ -2,7 +2,7 @@ import { UserError } from '../base/errors.ts';
 import { type Pending, ReadbackRing } from '../gpu/readback.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
-import type { ModelDefinition } from './definition.ts';
+import { type ModelDefinition, smallestTrainingImage } from './definition.ts';
 import { type ImageBatch, ImageInput } from './images.ts';
 import type { Model } from './model.ts';
 import { Network } from './network.ts';
@@ -15,11 +15,17 @@ export interface InferenceOptions {
   readonly channels?: 1 | 3;
 }
 
-/** Throws where the network cannot take images of that size. */
-export function checkImageSize(definition: ModelDefinition, imageSize: number): void {
-  if (imageSize >= definition.smallestImage) return;
+/** Throws where the network cannot take images of that size, or cannot be trained on them. */
+export function checkImageSize(
+  definition: ModelDefinition,
+  imageSize: number,
+  { training = false }: { training?: boolean } = {},
+): void {
+  const smallest = training ? smallestTrainingImage(definition) : definition.smallestImage;
+  if (imageSize >= smallest) return;
+  const what = smallest === definition.smallestImage ? 'take' : 'be trained with its auxiliary classifier on';
   throw new UserError(
-    `${definition.name} cannot take images of ${imageSize} pixels: the smallest --image-size is ${definition.smallestImage}`,
+    `${definition.name} cannot ${what} images of ${imageSize} pixels: the smallest --image-size is ${smallest}`,
   );
 }
 

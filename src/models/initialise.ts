@@ -6,6 +6,7 @@ export type Initialiser =
   | { readonly kind: 'constant'; readonly value: number }
   | { readonly kind: 'uniform'; readonly bound: number }
   | { readonly kind: 'normal'; readonly deviation: number }
+  | { readonly kind: 'truncated-normal'; readonly deviation: number; readonly bound: number }
   | { readonly kind: 'kaiming-normal'; readonly mode: 'fan-in' | 'fan-out' }
   | { readonly kind: 'kaiming-uniform'; readonly a: number };
 
@@ -30,6 +31,8 @@ export function initialise(
       return values.map(() => random.uniform(-initialiser.bound, initialiser.bound));
     case 'normal':
       return values.map(() => initialiser.deviation * random.normal());
+    case 'truncated-normal':
+      return values.map(() => truncatedNormal(random, initialiser));
     case 'kaiming-normal': {
       const fan = initialiser.mode === 'fan-in' ? fanIn : (shape[0] ?? 1) * receptive;
       const deviation = Math.sqrt(2 / fan);
@@ -39,5 +42,13 @@ export function initialise(
       const bound = Math.sqrt(6 / ((1 + initialiser.a ** 2) * fanIn));
       return values.map(() => random.uniform(-bound, bound));
     }
+  }
+}
+
+/** Drawn again until it lies within the bounds. */
+function truncatedNormal(random: Random, { deviation, bound }: { deviation: number; bound: number }): number {
+  for (;;) {
+    const value = deviation * random.normal();
+    if (Math.abs(value) <= bound) return value;
   }
 }

@@ -1,35 +1,38 @@
 import { required } from '../base/errors.ts';
-import { channelsOf, elementCount } from '../base/shape.ts';
+import { elementCount, type Shape } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import { Arena, layOut } from '../graph/arena.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import type { External } from '../graph/plan.ts';
-import { convFromDevice, convToDevice, linearFromDevice, linearToDevice } from '../weights/layout.ts';
+import { STEP_WORDS } from '../kernels/adam.ts';
 import { type ExpectedTensor, type MatchedWeights, matchWeights } from '../weights/state-dict.ts';
-import { floatTensor, type StateDict, type TensorData, toFloat32 } from '../weights/tensor-data.ts';
-import type { ModelDefinition } from './definition.ts';
+import { type StateDict, type TensorData, toFloat32 } from '../weights/tensor-data.ts';
+import { type ModelDefinition, smallestTrainingImage } from './definition.ts';
 import { initialise } from './initialise.ts';
-import { Network, type StateEntry, type StateSpec } from './network.ts';
+import { Network, type StateSpec } from './network.ts';
+import { collect, partOf, partShape, toDevice } from './state-layout.ts';
 
 /** Batch norm's count of training batches in a state_dict: one int64 per normalisation. */
 const BATCH_COUNT = 'num_batches_tracked';
 
-/** The model's state, found by tracing it once at its smallest image. */
+/** The model's state, found by tracing it once for training at its smallest image. */
 export function stateSpecs(definition: ModelDefinition, outputs: number): StateSpec[] {
   const graph = new Graph();
-  const network = new Network(graph, { training: false });
-  const size = definition.smallestImage;
-  const image = network.declarePadded(graph.input('image', [1, size, size, 4]), 3);
+  const network = new Network(graph, { training: true, step: graph.input('step', [STEP_WORDS], 'u32') });
+  const size = smallestTrainingImage(definition);
+  const image = network.declarePadded(graph.input('image', [2, size, size, 4]), 3);
   definition.build(network, image, outputs);
   return network.states.map(({ spec }) => spec);
 }
 
 /** Every key of the state_dict with PyTorch's shape, in PyTorch's order. */
 export function stateKeys(specs: readonly StateSpec[]): ExpectedTensor[] {
-  return specs.flatMap((spec) => {
-    const keys = spec.entries.map(({ key, shape }) => ({ key, shape }));
-    return spec.kind === 'statistics' ? [...keys, { key: countKey(spec), shape: [] }] : keys;
-  });
+  const keys = new Map<string, Shape>();
+  for (const spec of specs) {
+    for (const { key, shape } of spec.entries) keys.set(key, shape);
+    if (spec.kind === 'statistics') keys.set(countKey(spec), []);
+  }
+  return [...keys].map(([key, shape]) => ({ key, shape }));
 }
 
 /** Number of learned values, as PyTorch counts them. */
@@ -37,35 +40,13 @@ export function parameterCount(specs: readonly StateSpec[]): number {
   return specs
     .filter((spec) => spec.kind === 'parameter')
     .flatMap((spec) => spec.entries)
-    .reduce((sum, entry) => sum + elementCount(entry.shape), 0);
+    .reduce((sum, entry) => sum + elementCount(partShape(entry)), 0);
 }
 
 const countKey = (spec: StateSpec): string => spec.name.replace(/running$/, BATCH_COUNT);
 
-function toDevice(spec: StateSpec, values: readonly Float32Array[]): Float32Array<ArrayBuffer> {
-  const device = new Float32Array(elementCount(spec.shape));
-  spec.entries.forEach(({ layout, shape }, index) => {
-    const source = values[index] as Float32Array;
-    if (layout.kind === 'conv') {
-      device.set(convToDevice(source, shape as [number, number, number, number], spec.shape[2]));
-    } else if (layout.kind === 'linear') {
-      device.set(linearToDevice(source, shape as [number, number]));
-    } else {
-      device.set(source, layout.row * channelsOf(spec.shape));
-    }
-  });
-  return device;
-}
-
-function fromDevice(spec: StateSpec, entry: StateEntry, device: Float32Array): Float32Array<ArrayBuffer> {
-  const { layout, shape } = entry;
-  if (layout.kind === 'conv') {
-    return convFromDevice(device, shape as [number, number, number, number], spec.shape[2]);
-  }
-  if (layout.kind === 'linear') return linearFromDevice(device, shape as [number, number]);
-  const channels = channelsOf(spec.shape);
-  return device.slice(layout.row * channels, (layout.row + 1) * channels) as Float32Array<ArrayBuffer>;
-}
+const matchOptions = ({ head, auxiliary }: ModelDefinition) =>
+  auxiliary ? { heads: [auxiliary.head, head], optional: [`${auxiliary.module}.`] } : { heads: [head] };
 
 /** A network with its parameters and running statistics on a device. */
 export class Model {
@@ -95,7 +76,9 @@ export class Model {
     for (const spec of this.specs) {
       this.#write(
         spec,
-        spec.entries.map(({ initialiser, key, shape }) => initialise(initialiser, key, shape, seed)),
+        spec.entries.map((entry) =>
+          initialise(entry.initialiser, entry.key + (entry.part?.first ?? ''), partShape(entry), seed),
+        ),
       );
     }
   }
@@ -105,13 +88,13 @@ export class Model {
    * says; any other difference throws a UserError that lists names and shapes. `file` is for messages.
    */
   load(file: string, tensors: StateDict): MatchedWeights {
-    const matched = matchWeights(file, tensors, stateKeys(this.specs), { heads: [this.definition.head] });
+    const matched = matchWeights(file, tensors, stateKeys(this.specs), matchOptions(this.definition));
     for (const spec of this.specs) {
       const values = spec.entries.map(({ key }) => matched.tensors.get(key));
       if (values.every((value) => value !== undefined)) {
         this.#write(
           spec,
-          values.map((value) => toFloat32(value as TensorData)),
+          spec.entries.map((entry, index) => partOf(entry, toFloat32(values[index] as TensorData))),
         );
       }
     }
@@ -126,9 +109,7 @@ export class Model {
     const tensors: StateDict = new Map();
     for (const spec of this.specs) {
       const values = required(parameters.get(spec.name) ?? statistics.get(spec.name), spec.name);
-      for (const entry of spec.entries) {
-        tensors.set(entry.key, floatTensor(entry.shape, fromDevice(spec, entry, values)));
-      }
+      collect(tensors, spec, values);
       if (spec.kind === 'statistics') {
         const data = BigInt64Array.of(BigInt(this.batchesTracked));
         tensors.set(countKey(spec), { dtype: 'I64', shape: [], data });
@@ -142,10 +123,7 @@ export class Model {
     const tensors: StateDict = new Map();
     for (const spec of this.specs) {
       const device = values.get(spec.name);
-      if (!device) continue;
-      for (const entry of spec.entries) {
-        tensors.set(entry.key, floatTensor(entry.shape, fromDevice(spec, entry, device)));
-      }
+      if (device) collect(tensors, spec, device);
     }
     return tensors;
   }
@@ -158,7 +136,7 @@ export class Model {
         spec.name,
         toDevice(
           spec,
-          spec.entries.map(({ key }) => valuesOf(key)),
+          spec.entries.map((entry) => partOf(entry, valuesOf(entry.key))),
         ),
       );
     }

@@ -1,8 +1,9 @@
 import { required } from '../base/errors.ts';
 import { fnv1a32, hash32 } from '../base/random.ts';
-import { channelsOf, rowsOf, type Shape } from '../base/shape.ts';
+import { channelsOf, roundUp, rowsOf, type Shape } from '../base/shape.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { Activation } from '../kernels/activation.ts';
+import { adaptiveAvgPool2d } from '../kernels/adaptive-avg-pool2d.ts';
 import { batchNormApply, batchNormFold, batchNormMoments } from '../kernels/batch-norm/index.ts';
 import { concat } from '../kernels/concat.ts';
 import { conv2d } from '../kernels/conv2d/index.ts';
@@ -21,6 +22,8 @@ export interface StateEntry {
   readonly key: string;
   /** PyTorch's shape: [O,I/groups,H,W], [O,I] or [C]. */
   readonly shape: Shape;
+  /** The device tensor holds only these of the first dimension; absent: all. */
+  readonly part?: { readonly first: number; readonly count: number };
   readonly layout: EntryLayout;
   readonly initialiser: Initialiser;
 }
@@ -40,7 +43,8 @@ export interface Conv2dOptions {
   readonly stride?: number;
   readonly padding?: number | readonly [number, number];
   readonly groups?: number;
-  readonly bias?: boolean;
+  /** True: a bias that starts as PyTorch's default. */
+  readonly bias?: boolean | Initialiser;
   readonly initialiser?: Initialiser;
 }
 
@@ -59,6 +63,12 @@ export interface PoolOptions {
 const pair = (value: number | readonly [number, number]): readonly [number, number] =>
   typeof value === 'number' ? [value, value] : value;
 
+/**
+ * A weight of more bytes is kept in parts, on every adapter alike: WebGPU promises bindings of this size and no larger,
+ * and software adapters have none larger.
+ */
+const LARGEST_WEIGHT = 2 ** 27;
+
 /** How PyTorch initialises Linear and Conv2d unless a model says otherwise. */
 const DEFAULT_WEIGHT: Initialiser = { kind: 'kaiming-uniform', a: Math.sqrt(5) };
 
@@ -74,14 +84,17 @@ export class Network {
   readonly states: { readonly spec: StateSpec; readonly tensor: Tensor }[] = [];
   readonly #step: Tensor | undefined;
   readonly #seed: number;
+  readonly #dropout: number | undefined;
   /** Channels of feature maps that are padded with zeros to a multiple of four. */
   readonly #channels = new Map<Tensor, number>();
 
-  constructor(graph: Graph, options: { training: boolean; step?: Tensor; seed?: number }) {
+  /** `dropout`: probability of every dropout layer; default: each layer's own. */
+  constructor(graph: Graph, options: { training: boolean; step?: Tensor; seed?: number; dropout?: number }) {
     this.graph = graph;
     this.training = options.training;
     this.#step = options.step;
     this.#seed = options.seed ?? 0;
+    this.#dropout = options.dropout;
   }
 
   /** Says that a feature map has `channels` channels and zeros beyond them. */
@@ -109,8 +122,9 @@ export class Network {
       ],
     });
     const fanIn = groupInputs * kernelHeight * kernelWidth;
+    const uniform: Initialiser = { kind: 'uniform', bound: 1 / Math.sqrt(fanIn) };
     const bias = options.bias
-      ? this.#bias(name, channels, { kind: 'uniform', bound: 1 / Math.sqrt(fanIn) })
+      ? this.#bias(name, { outputs: channels }, options.bias === true ? uniform : options.bias)
       : undefined;
     return this.#emit(name, () =>
       this.graph.emit(conv2d, [x, weight, bias, undefined], {
@@ -121,31 +135,41 @@ export class Network {
     );
   }
 
-  /** x [N,1,1,I] -> [N,1,1,O]: a fully connected layer, as a 1x1 convolution of one pixel. */
+  /**
+   * x [N,h,w,C] -> [N,1,1,O]: a fully connected layer on the flattened maps, as a convolution whose kernel is as large as
+   * they are. PyTorch's weight is [O, C*h*w], flattened channel by channel.
+   */
   linear(
     name: string,
     x: Tensor,
     outputs: number,
     initialisers: { weight?: Initialiser; bias?: Initialiser } = {},
   ): Tensor {
-    const inputs = channelsOf(x.shape);
-    const weight = this.#state({
-      name: `${name}.weight`,
-      shape: [1, 1, inputs, outputs],
-      kind: 'parameter',
-      entries: [
-        {
-          key: `${name}.weight`,
-          shape: [outputs, inputs],
-          layout: { kind: 'linear' },
-          initialiser: initialisers.weight ?? DEFAULT_WEIGHT,
-        },
-      ],
+    const [, height = 1, width = 1, channels = 1] = x.shape;
+    const inputs = height * width * channels;
+    const uniform: Initialiser = { kind: 'uniform', bound: 1 / Math.sqrt(inputs) };
+    const parts = partsOf(inputs, outputs).map((part) => {
+      const weight = this.#state({
+        name: `${name}.weight${suffixOf(part)}`,
+        shape: [height, width, channels, part?.count ?? outputs],
+        kind: 'parameter',
+        entries: [
+          {
+            key: `${name}.weight`,
+            shape: [outputs, inputs],
+            ...(part ? { part } : {}),
+            layout: { kind: 'linear' },
+            initialiser: initialisers.weight ?? DEFAULT_WEIGHT,
+          },
+        ],
+      });
+      return { weight, bias: this.#bias(name, { outputs, part }, initialisers.bias ?? uniform) };
     });
-    const bias = this.#bias(name, outputs, initialisers.bias ?? { kind: 'uniform', bound: 1 / Math.sqrt(inputs) });
-    return this.#emit(name, () =>
-      this.graph.emit(conv2d, [x, weight, bias, undefined], { stride: [1, 1], padding: [0, 0], groups: 1 }),
+    const attributes = { stride: [1, 1], padding: [0, 0], groups: 1 } as const;
+    const results = parts.map(({ weight, bias }) =>
+      this.#emit(name, () => this.graph.emit(conv2d, [x, weight, bias, undefined], attributes)),
     );
+    return results.length === 1 ? (results[0] as Tensor) : this.concat(results);
   }
 
   /** Batch normalisation, with the activation that follows it. */
@@ -207,8 +231,16 @@ export class Network {
     return this.#emit('', () => this.graph.emit(globalAvgPool2d, [x], {}));
   }
 
+  /** [N,H,W,C] -> [N,size,size,C]; windows overlap where the maps are no multiple of it. */
+  adaptiveAvgPool2d(name: string, x: Tensor, size: number): Tensor {
+    const [, height, width] = x.shape;
+    if (height === size && width === size) return x;
+    return this.#emit(name, () => this.graph.emit(adaptiveAvgPool2d, [x], { size }));
+  }
+
   /** Dropout in training, nothing otherwise. */
-  dropout(name: string, x: Tensor, probability: number): Tensor {
+  dropout(name: string, x: Tensor, ownProbability: number): Tensor {
+    const probability = this.#dropout ?? ownProbability;
     if (!this.training || probability === 0) return x;
     const step = required(this.#step, 'the step of a training network');
     return this.#emit(name, () =>
@@ -216,12 +248,17 @@ export class Network {
     );
   }
 
-  #bias(name: string, channels: number, initialiser: Initialiser): Tensor {
+  #bias(
+    name: string,
+    { outputs, part }: { outputs: number; part?: Part | undefined },
+    initialiser: Initialiser,
+  ): Tensor {
+    const key = `${name}.bias`;
     return this.#state({
-      name: `${name}.bias`,
-      shape: [channels],
+      name: `${key}${suffixOf(part)}`,
+      shape: [part?.count ?? outputs],
       kind: 'parameter',
-      entries: [{ key: `${name}.bias`, shape: [channels], layout: { kind: 'row', row: 0 }, initialiser }],
+      entries: [{ key, shape: [outputs], ...(part ? { part } : {}), layout: { kind: 'row', row: 0 }, initialiser }],
     });
   }
 
@@ -238,3 +275,18 @@ export class Network {
     return required(result, name);
   }
 }
+
+type Part = NonNullable<StateEntry['part']>;
+
+/** Equal parts of a linear layer's outputs, each of a multiple of four, so that none is too large; undefined: the whole. */
+function partsOf(inputs: number, outputs: number): (Part | undefined)[] {
+  const parts = Math.ceil((4 * inputs * outputs) / LARGEST_WEIGHT);
+  if (parts === 1) return [undefined];
+  const count = roundUp(Math.ceil(outputs / parts), 4);
+  return Array.from({ length: Math.ceil(outputs / count) }, (_, index) => ({
+    first: index * count,
+    count: Math.min(count, outputs - index * count),
+  }));
+}
+
+const suffixOf = (part: Part | undefined): string => (part ? `[${part.first}:${part.first + part.count}]` : '');

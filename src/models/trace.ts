@@ -2,13 +2,14 @@ import { required } from '../base/errors.ts';
 import { gradients } from '../graph/autograd.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { bceWithLogits } from '../kernels/bce-with-logits.ts';
+import { add } from '../kernels/elementwise.ts';
 import type { ModelDefinition } from './definition.ts';
 import type { Network, StateSpec } from './network.ts';
 
 /** A network with its loss and the gradients of its parameters, traced onto the network's graph. */
 export interface TracedLoss {
   readonly logits: Tensor;
-  /** Mean binary cross-entropy of the batch, [1]. */
+  /** Mean binary cross-entropy of the batch, [1]; with an auxiliary classifier, its own is added by its weight. */
   readonly loss: Tensor;
   /** Every parameter that the loss depends on, with its gradient. */
   readonly gradients: readonly { readonly spec: StateSpec; readonly parameter: Tensor; readonly gradient: Tensor }[];
@@ -21,11 +22,15 @@ export function traceLoss(
   { image, targets, outputs }: { image: Tensor; targets: Tensor; outputs: number },
 ): TracedLoss {
   const { graph } = network;
-  const { logits } = definition.build(network, image, outputs);
-  const loss = required(graph.emit(bceWithLogits, [logits, targets], { positiveWeight: 1 })[0], 'loss');
+  const { logits, auxiliary } = definition.build(network, image, outputs);
+  const lossOf = (from: Tensor, weight: number) =>
+    required(graph.emit(bceWithLogits, [from, targets], { positiveWeight: 1, weight })[0], 'loss');
+  const losses = [lossOf(logits, 1), ...(auxiliary ? [lossOf(auxiliary.logits, auxiliary.weight)] : [])];
   const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter');
   const wanted = parameters.map(({ tensor }) => tensor);
-  const found = gradients(graph, wanted, loss);
+  const found = gradients(graph, wanted, losses);
+  const [own, side] = losses as [Tensor, Tensor?];
+  const loss = side ? required(graph.emit(add, [own, side], {})[0], 'loss') : own;
   return {
     logits,
     loss,

@@ -142,7 +142,7 @@ export class TrainingStep {
   }
 
   static async create(model: Model, adamState: AdamState, options: TrainingOptions): Promise<TrainingStep> {
-    checkImageSize(model.definition, options.imageSize);
+    checkImageSize(model.definition, options.imageSize, { training: true });
     const { batchSize, imageSize: size, channels = 3 } = options;
     const graph = new Graph();
     const step = graph.input('step', [STEP_WORDS], 'u32');

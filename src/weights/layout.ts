@@ -64,25 +64,3 @@ export function convFromDevice(
   });
   return out;
 }
-
-/**
- * A linear layer's weight from PyTorch's layout [O, I] to the device's [I, O].
- *
- * @param inputs size of the device's input dimension, at least I; what is more is zero
- */
-export function linearToDevice(
-  weight: Float32Array,
-  [o, i]: readonly [number, number],
-  inputs = i,
-): Float32Array<ArrayBuffer> {
-  return convToDevice(weight, [o, i, 1, 1], inputs);
-}
-
-/** A linear layer's weight from the device's layout [inputs, O] to PyTorch's [O, I]; `shape` is PyTorch's. */
-export function linearFromDevice(
-  weight: Float32Array,
-  [o, i]: readonly [number, number],
-  inputs = i,
-): Float32Array<ArrayBuffer> {
-  return convFromDevice(weight, [o, i, 1, 1], inputs);
-}

@@ -16,7 +16,7 @@ export interface ExpectedTensor {
 export interface MatchOptions {
   /** Linear layers that may be of another size or absent in the file. Default: the last linear layer. */
   readonly heads?: readonly string[];
-  /** Prefixes of tensors that the file may have and this network leaves out: `AuxLogits.`. */
+  /** Prefixes of tensors that either may have and the other not: `AuxLogits.`. */
   readonly optional?: readonly string[];
 }
 
@@ -68,8 +68,8 @@ function isReplaced(head: string, tensors: StateDict, expected: readonly Expecte
 }
 
 /**
- * Fits a file's tensors to a network's. A head of another number of outputs, or none, is left to its initial values and
- * noted. A missing num_batches_tracked is 0. Any other difference throws a UserError with names and shapes.
+ * Fits a file's tensors to a network's. A head of another number of outputs, or none, and an optional module that the
+ * file lacks are left to their initial values and noted. A missing num_batches_tracked is 0. Any other difference throws a UserError with names and shapes.
  */
 export function matchWeights(
   file: string,
@@ -77,11 +77,17 @@ export function matchWeights(
   expected: readonly ExpectedTensor[],
   { heads = lastLinear(expected), optional = [] }: MatchOptions = {},
 ): MatchedWeights {
-  const replaced = heads.filter((head) => isReplaced(head, tensors, expected));
-  const inHead = (key: string) => replaced.some((head) => key === `${head}.weight` || key === `${head}.bias`);
+  const absent = optional.filter(
+    (prefix) =>
+      expected.some(({ key }) => key.startsWith(prefix)) && ![...tensors.keys()].some((key) => key.startsWith(prefix)),
+  );
+  const isAbsent = (key: string) => absent.some((prefix) => key.startsWith(prefix));
+  const replaced = heads.filter((head) => !isAbsent(`${head}.`) && isReplaced(head, tensors, expected));
+  const isFresh = (key: string) =>
+    isAbsent(key) || replaced.some((head) => key === `${head}.weight` || key === `${head}.bias`);
   const loaded = new Map<string, TensorData>();
   const wrong: string[] = [];
-  for (const { key, shape } of expected.filter((one) => !inHead(one.key))) {
+  for (const { key, shape } of expected.filter((one) => !isFresh(one.key))) {
     const tensor = tensors.get(key);
     if (tensor !== undefined && same(tensor.shape, shape)) loaded.set(key, tensor);
     else if (tensor === undefined && key.endsWith(BATCH_COUNT))
@@ -91,11 +97,14 @@ export function matchWeights(
   const known = new Set(expected.map(({ key }) => key));
   const skipped = (key: string) => key.endsWith(BATCH_COUNT) || optional.some((prefix) => key.startsWith(prefix));
   for (const [key, { shape }] of tensors) {
-    if (!known.has(key) && !inHead(key) && !skipped(key)) wrong.push(`${key} ${described(shape)}, expected none`);
+    if (!known.has(key) && !isFresh(key) && !skipped(key)) wrong.push(`${key} ${described(shape)}, expected none`);
   }
   if (wrong.length > 0) throw new UserError(mismatch(file, wrong));
-  const notes = replaced.map((head) => headNote(file, head, tensors, expected));
-  return { tensors: loaded, fresh: expected.map(({ key }) => key).filter(inHead), notes };
+  const notes = [
+    ...replaced.map((head) => headNote(file, head, tensors, expected)),
+    ...absent.map((prefix) => `${file} has no ${prefix.replace(/\.$/, '')}: it starts anew`),
+  ];
+  return { tensors: loaded, fresh: expected.map(({ key }) => key).filter(isFresh), notes };
 }
 
 function mismatch(file: string, wrong: readonly string[]): string {

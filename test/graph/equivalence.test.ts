@@ -138,7 +138,7 @@ function trace(name: string, build: Build): Training {
   const parameters = network.states
     .filter(({ spec }) => spec.kind === 'parameter' && !spec.name.startsWith('frozen.'))
     .map(({ tensor }) => tensor);
-  const found = gradients(graph, parameters, loss);
+  const found = gradients(graph, parameters, [loss]);
   expect(found.size).toBe(parameters.length);
   const statistics = network.states.filter(({ spec }) => spec.kind === 'statistics').map(({ tensor }) => tensor);
   const values = new Map(

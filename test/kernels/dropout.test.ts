@@ -28,7 +28,7 @@ async function masks(
   const [x, number] = [graph.input('x', SHAPE), graph.input('step', [1], 'u32')];
   const [y] = graph.emit(dropout, [x, number], { probability, seed }) as [Tensor];
   const dy = graph.input('dy', SHAPE);
-  const [dx] = graph.emit(copy, [gradients(graph, [x], undefined, new Map([[y, dy]])).get(x)], {}) as [Tensor];
+  const [dx] = graph.emit(copy, [gradients(graph, [x], [], new Map([[y, dy]])).get(x)], {}) as [Tensor];
   const values = new Map([x, dy].map((tensor) => [tensor, filled(SHAPE, 1)]));
   values.set(number, words([1], [step]));
   const { results, overruns } = await runGuarded({ device, graph, values, results: [y, dx] });

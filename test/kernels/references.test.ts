@@ -81,7 +81,7 @@ class Run {
 
   /** The gradients of the targets where `seed` is that of the result. */
   gradients(result: Tensor, seed: CaseInput, targets: readonly Tensor[]): (Tensor | undefined)[] {
-    const found = gradients(this.graph, targets, undefined, new Map([[result, this.input(seed)]]));
+    const found = gradients(this.graph, targets, [], new Map([[result, this.input(seed)]]));
     return targets.map((target) => found.get(target));
   }
 }
@@ -196,7 +196,7 @@ describe('the float64 references agree with PyTorch', () => {
     const run = new Run();
     const [x, targets] = [run.input(vector(`${name}.x`)), run.input(vector(`${name}.target`))];
     const [loss] = run.graph.emit(bceWithLogits, [x, targets], { positiveWeight }) as [Tensor];
-    const [value, dx] = run.of(loss, gradients(run.graph, [x], loss).get(x));
+    const [value, dx] = run.of(loss, gradients(run.graph, [x], [loss]).get(x));
     // PyTorch computed the extreme logits in float32.
     if (name !== 'bce_extreme') expectNear(value, vector(`${name}.y`));
     else expect(value?.[0]).toBeCloseTo(torch(`${name}.y`).data[0] as number, 5);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Graph, type Tensor } from '../../src/graph/graph.ts';
 import { Program } from '../../src/graph/program.ts';
 import { type ClassActivationMap, drawClassActivationMap, type Picture } from '../../src/models/cam.ts';
+import { findModel } from '../../src/models/index.ts';
 import type { Model } from '../../src/models/model.ts';
 import { Network } from '../../src/models/network.ts';
 import { describeOnFastAdapter } from '../support/adapter.ts';
@@ -24,7 +25,7 @@ interface Size {
 
 const golden = readGolden<{ gain: number } & Record<string, Size>>('cam_densenet121.json');
 /** Largest distance of PyTorch's float32 logits from float64 in this network at 64 px. */
-const { noise } = readGolden<Fixture>('densenet121.json').eval;
+const { noise } = readGolden<Fixture>('networks/densenet121.json.gz').eval;
 const IMAGES = 2;
 const OPACITY = 0.6;
 /** The colour map's polynomial at 1: red, green, blue. */
@@ -80,7 +81,7 @@ const pixelOf = ({ rgba }: ClassActivationMap, index: number) => [...rgba.subarr
 describeOnFastAdapter('class activation maps of DenseNet-121', () => {
   let model: Model;
   beforeAll(() => {
-    model = formulaModel(device(), 'densenet121', golden.gain);
+    model = formulaModel(device(), findModel('densenet121'), golden.gain);
   });
   afterAll(() => model.destroy());
 

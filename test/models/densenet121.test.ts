@@ -1,40 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { findModel } from '../../src/models/index.ts';
-import { Model, parameterCount, stateKeys, stateSpecs } from '../../src/models/model.ts';
+import { Model } from '../../src/models/model.ts';
 import type { StateDict, TensorData } from '../../src/weights/tensor-data.ts';
-import { testOnFastAdapter } from '../support/adapter.ts';
+import { describeOnFastAdapter, testOnFastAdapter } from '../support/adapter.ts';
 import { readGolden } from '../support/golden.ts';
 import { useDevice } from '../support/use-device.ts';
 import { compareGradients, outside } from './compare.ts';
 import { branchesOf, type Fixture, FixtureStep, formulaModel, formulaState, type Tipped } from './fixture.ts';
-import { testAgainstPyTorch } from './pytorch.ts';
-
-interface Entry {
-  key: string;
-  shape: number[];
-}
+import { testLogits, testPasses, testTraining } from './pytorch.ts';
 
 const definition = findModel('densenet121');
-const published = readGolden<{ state_dict: Entry[]; state_dict_1000_differs_in: Entry[] }>('models/densenet121.json');
-const fixture = readGolden<Fixture>('densenet121.json');
+const fixture = readGolden<Fixture>('networks/densenet121.json.gz');
 const device = useDevice();
 
 describe('state', () => {
-  test('has as many parameters as published', () => {
-    expect(parameterCount(stateSpecs(definition, 1000))).toBe(7_978_856);
-    expect(parameterCount(stateSpecs(definition, 1))).toBe(6_954_881);
-  });
-
-  test("has torchvision's keys and shapes in torchvision's order", () => {
-    const expected = published.state_dict.map(({ key, shape }) => ({ key, shape }));
-    expect(expected).toHaveLength(727);
-    expect(stateKeys(stateSpecs(definition, 1))).toEqual(expected);
-    const of1000 = new Map(published.state_dict_1000_differs_in.map(({ key, shape }) => [key, shape]));
-    expect(stateKeys(stateSpecs(definition, 1000))).toEqual(
-      expected.map(({ key, shape }) => ({ key, shape: of1000.get(key) ?? shape })),
-    );
-  });
-
   test('comes back from the device as it was loaded, bit for bit', async () => {
     const model = new Model(device(), definition);
     const tensors: StateDict = formulaState(model, fixture.gain);
@@ -54,10 +33,15 @@ describe('state', () => {
   });
 });
 
-testAgainstPyTorch(device, branchesOf(fixture, readGolden<Tipped>('densenet121_tipped.json')));
+const expected = { definition, branches: branchesOf(fixture, readGolden<Tipped>('densenet121_tipped.json')) };
+testLogits(device, expected);
+describeOnFastAdapter('training', () => {
+  testTraining(device, expected);
+  testPasses(device, expected);
+});
 
 testOnFastAdapter('the comparison notices two channels that changed places', async () => {
-  const model = formulaModel(device(), fixture.model, fixture.gain);
+  const model = formulaModel(device(), definition, fixture.gain);
   const step = await FixtureStep.create(model, fixture, 'eval');
   await step.run();
   const gradients = await step.gradients();

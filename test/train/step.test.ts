@@ -115,7 +115,7 @@ describeOnFastAdapter('a training step of DenseNet-121', () => {
   });
 
   describe('without a pass', () => {
-    const { noise } = readGolden<Fixture>('densenet121.json').train;
+    const { noise } = readGolden<Fixture>('networks/densenet121.json.gz').train;
     const all = Object.keys(passes) as PassName[];
     const choices = [...all.map((pass) => [pass]), all].map((without) => ({ without, name: without.join(', ') }));
     const run = (without: readonly PassName[]) =>

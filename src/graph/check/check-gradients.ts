@@ -92,7 +92,7 @@ function traceGradients(opCases: OpCases, one: Case<unknown>, traced: TracedCase
   });
   const targets = (one.differentiate ?? []).map((slot) => required(inputs[slot], `input ${slot}`));
   const [loss] = outputs;
-  const found = opCases.loss ? gradients(graph, targets, loss) : gradients(graph, targets, undefined, seeds);
+  const found = opCases.loss ? gradients(graph, targets, loss ? [loss] : []) : gradients(graph, targets, [], seeds);
   const results = targets.map((target) => {
     const gradient = required(found.get(target), `gradient of ${target.name}`);
     return required(graph.emit(copy, [gradient], {})[0], 'copy');

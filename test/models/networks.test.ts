@@ -1,0 +1,26 @@
+import { describe } from 'vitest';
+import { inception } from '../../src/models/inception.ts';
+import { findModel, models } from '../../src/models/index.ts';
+import { describeOnFastAdapter } from '../support/adapter.ts';
+import { readGolden } from '../support/golden.ts';
+import { useDevice } from '../support/use-device.ts';
+import type { Fixture } from './fixture.ts';
+import { testLogits, testTraining } from './pytorch.ts';
+
+// DenseNet-121 has a file of its own, with more checks.
+const others = models.map(({ name }) => name).filter((name) => name !== 'densenet121' && name !== 'inception_v3');
+const networks = [
+  ...others.map((name) => ({ name, definition: findModel(name) })),
+  { name: 'inception_v3', definition: inception({ auxiliary: false }) },
+  { name: 'inception_v3_aux', definition: inception({ auxiliary: true }) },
+];
+
+describeOnFastAdapter('as PyTorch computes them', () => {
+  const device = useDevice();
+
+  describe.each(networks)('$name', ({ name, definition }) => {
+    const branches = [readGolden<Fixture>(`networks/${name}.json.gz`)] as const;
+    testLogits(device, { definition, branches });
+    testTraining(device, { definition, branches });
+  });
+});
