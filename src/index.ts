@@ -5,7 +5,7 @@
  * @module
  */
 
-export { InternalError, ShapeError, UsageError, UserError } from './base/errors.ts';
+export { InternalError, OutOfMemoryError, ShapeError, UsageError, UserError } from './base/errors.ts';
 export type { Shape } from './base/shape.ts';
 export type { AdapterTraits } from './base/traits.ts';
 export type { Device, DeviceDescription, LiveObjects } from './gpu/device.ts';

@@ -13,6 +13,17 @@ export class ShapeError extends UserError {
   override name = 'ShapeError';
 }
 
+/**
+ * What is planned does not fit the adapter: its memory, or the largest buffer it takes. Fewer or smaller images may fit.
+ * `what` says what was needed and what there is.
+ */
+export class OutOfMemoryError extends UserError {
+  override name = 'OutOfMemoryError';
+  constructor(what: string) {
+    super(`${what}: use a smaller --image-size, --batch-size or --micro-batch`);
+  }
+}
+
 /** A fault of this library, never of the caller: its message begins with `internal:`. */
 export class InternalError extends Error {
   override name = 'InternalError';

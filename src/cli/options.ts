@@ -94,7 +94,18 @@ const train = {
   model: value('NAME', text, 'network; `murad models` lists them', 'densenet121'),
   imageSize: value('PX', positiveWhole, 'side to which images are resized', 320),
   epochs: value('N', positiveWhole, 'passes over the training images in all', 100),
-  batchSize: value<number | 'auto'>('N', either(positiveWhole, choice('auto')), 'images a step', 'auto'),
+  batchSize: value<number | 'auto'>(
+    'N',
+    either(positiveWhole, choice('auto')),
+    'images a step; auto: the largest of 64, 32, 16 that fits in memory',
+    'auto',
+  ),
+  microBatch: optional(
+    'N',
+    positiveWhole,
+    'images of one forward and backward pass, over which batch norm takes its statistics; a step averages the ' +
+      'gradients of its passes (default: as many of a step as fit in memory)',
+  ),
   lr: value('RATE', learningRate, "Adam's learning rate at the start", 1e-4),
   pretrained: optional('FILE', path, 'weights to start from (.safetensors, .pth)'),
   seed: value('N', seed, 'draws the weights, the order of images and the augmentation', 0),

@@ -15,6 +15,7 @@ import { RunFolder } from '../train/run-folder.ts';
 import { isSafetensors, readSafetensors } from '../weights/safetensors.ts';
 import { readWeights, type StateDict } from '../weights/state-dict.ts';
 import type { Context } from './command.ts';
+import { softwareMemory } from './host-memory.ts';
 import { asUsage } from './usage.ts';
 
 /** The device of a command, and the adapter it was opened on. */
@@ -25,7 +26,7 @@ export interface Opened {
 
 /** Opens the adapter that `--adapter` asks for and says which it is and why. */
 export async function openDevice(adapter: string, context: Context): Promise<Opened> {
-  const opened = await openNodeDevice({ adapter });
+  const opened = await openNodeDevice({ adapter, softwareMemory: softwareMemory() });
   const { name, driver, kind, reason } = opened.adapter;
   context.note(`adapter: ${name}, ${driver} (${kind}), because ${reason}`);
   return opened;

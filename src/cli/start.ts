@@ -62,6 +62,7 @@ export async function run({ adapter, json, verbose }: Options<'start'>, context:
       imageSize: TRAINING_SIZE,
       epochs: 1,
       batchSize: 16,
+      microBatch: undefined,
       lr: 1e-4,
       pretrained: bundled(TRAINING_SIZE),
       seed: 0,

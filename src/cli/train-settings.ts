@@ -2,27 +2,35 @@ import { createHash } from 'node:crypto';
 import { UsageError, UserError } from '../base/errors.ts';
 import type { Split } from '../data/mura.ts';
 import type { RunConfig, RunFolder } from '../train/run-folder.ts';
+import { checkMicroBatch } from '../train/step-size.ts';
 import type { Context } from './command.ts';
 import type { Options } from './options.ts';
+import { asUsage } from './usage.ts';
 import { packageVersion } from './version.ts';
 
 /** Where the phantom set of a run without --data lies. */
 export const PHANTOM_FOLDER = 'data/phantom';
-/** The smallest of the paper's mini-batches. */
-const AUTO_BATCH = 16;
 
 export type TrainOptions = Options<'train'>;
 /** What a run's config says before its data and its adapter are known. */
-export type Settings = Omit<RunConfig, 'adapter' | 'driver' | 'data_fingerprint'>;
+export interface Settings
+  extends Omit<RunConfig, 'adapter' | 'driver' | 'data_fingerprint' | 'batch_size' | 'micro_batch'> {
+  /** What fits is chosen once the data and the adapter are known; null: as much of a batch as fits. */
+  readonly batch_size: number | 'auto';
+  readonly micro_batch: number | null;
+}
 
 /** The settings of a new run. */
 export function newSettings(options: TrainOptions): Settings {
+  const { batchSize, microBatch = null } = options;
+  asUsage(() => checkMicroBatch({ batchSize, microBatch }));
   return {
     version: packageVersion(),
     command: 'train',
     model: options.model,
     image_size: options.imageSize,
-    batch_size: options.batchSize === 'auto' ? AUTO_BATCH : options.batchSize,
+    batch_size: batchSize,
+    micro_batch: microBatch,
     epochs: options.epochs,
     learning_rate: options.lr,
     seed: options.seed,
@@ -40,6 +48,7 @@ const FIXED = {
   model: 'model',
   imageSize: 'image_size',
   batchSize: 'batch_size',
+  microBatch: 'micro_batch',
   seed: 'seed',
   augment: 'max_rotation',
   maxRotation: 'max_rotation',

@@ -4,18 +4,18 @@ import type { PackedSplit } from '../data/packed.ts';
 import { nodeFiles } from '../io/node.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { findModel } from '../models/index.ts';
-import { checkImageSize, Inference } from '../models/inference.ts';
+import { checkImageSize } from '../models/inference.ts';
 import { Model } from '../models/model.ts';
 import { startOfRun, trainLoop } from '../train/loop.ts';
-import { channelsOfSplits } from '../train/predict-split.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { type RunProgress, unpackState } from '../train/run-state.ts';
-import { AdamState, TrainingStep } from '../train/step.ts';
+import { AdamState, type TrainingStep } from '../train/step.ts';
 import { readWeights, type StateDict } from '../weights/state-dict.ts';
 import type { Context, Output } from './command.ts';
 import { freeRunPath, makeOutputFolder } from './output-folder.ts';
 import { drawPhantom } from './phantom.ts';
 import { loadImages, type Opened, openDevice, readIndex } from './session.ts';
+import { createPlans } from './train-plans.ts';
 import { resumeCommand, summary, TrainReport, whereItGoesOn } from './train-report.ts';
 import {
   checkSameImages,
@@ -29,7 +29,6 @@ import {
 import { asUsage } from './usage.ts';
 
 const PHANTOM = { studies: 1000, seed: 0, size: 320 };
-const EVALUATION_BATCH = 16;
 
 /** A run whose options are checked and whose folder can be written to. */
 interface Run {
@@ -99,8 +98,8 @@ async function train(run: Run): Promise<Output> {
   const read = (name: 'train' | 'valid') =>
     loadImages(settings.data, index[name], settings.image_size, context, signal);
   const images = { train: await read('train'), valid: await read('valid') };
-  const plans = await compile(model, images, settings, context);
-  const start = await begin(run, model, plans.step.adam, images);
+  const plans = await createPlans(model, new AdamState(model), images, settings, context.note);
+  const start = await begin(run, model, plans.step, images);
   const report = new TrainReport(context, settings.epochs);
   const loop = {
     epochs: settings.epochs,
@@ -125,40 +124,29 @@ async function train(run: Run): Promise<Output> {
   }
 }
 
-/** Plans the training step and the inference for the images at hand. */
-async function compile(
-  model: Model,
-  { train, valid }: { train: PackedSplit; valid: PackedSplit },
-  settings: Settings,
-  context: Context,
-): Promise<{ step: TrainingStep; inference: Inference }> {
-  const count = train.split.images.length;
-  const batchSize = Math.min(settings.batch_size, count);
-  if (batchSize < settings.batch_size) {
-    context.note(`a step takes all ${count} training images: fewer than the batch size of ${settings.batch_size}`);
-  }
-  const common = { imageSize: settings.image_size, channels: channelsOfSplits(train, valid) };
-  const step = await TrainingStep.create(model, new AdamState(model), { ...common, batchSize });
-  const evaluationBatch = Math.min(EVALUATION_BATCH, valid.split.images.length);
-  return { step, inference: await Inference.create(model, { ...common, batchSize: evaluationBatch }) };
-}
-
 /** Writes the config and takes over the state of a run that goes on. Returns where training begins. */
 async function begin(
   { folder, settings, opened: { adapter }, state, options, context }: Run,
   model: Model,
-  adam: AdamState,
+  step: TrainingStep,
   images: { train: PackedSplit; valid: PackedSplit },
 ): Promise<RunProgress> {
   const found = fingerprint(images.train.split, images.valid.split);
-  const config = { ...settings, data_fingerprint: found, adapter: adapter.name, driver: adapter.driver };
+  const config = {
+    ...settings,
+    batch_size: settings.batch_size === 'auto' ? step.batchSize : settings.batch_size,
+    micro_batch: step.microBatch,
+    data_fingerprint: found,
+    adapter: adapter.name,
+    driver: adapter.driver,
+  };
   if (!options.resume) {
     await folder.writeConfig(config);
     return startOfRun(settings.learning_rate);
   }
   const before = await folder.readConfig();
   checkSameImages(folder, { ...before, data: settings.data }, found);
-  const saved = state ? unpackState(folder.file('state'), state, model, adam) : startOfRun(settings.learning_rate);
+  const saved = state ? unpackState(folder.file('state'), state, model, step.adam) : startOfRun(settings.learning_rate);
   await folder.writeConfig(config);
   context.note(whereItGoesOn(folder.path, saved, settings.epochs));
   if (!context.isGiven('lr')) return saved;

@@ -1,4 +1,4 @@
-import { InternalError, UserError } from '../base/errors.ts';
+import { InternalError, OutOfMemoryError, UserError } from '../base/errors.ts';
 import { roundUp } from '../base/shape.ts';
 import type { AdapterTraits } from '../base/traits.ts';
 import { PipelineCache } from './pipelines.ts';
@@ -7,6 +7,8 @@ import type { ShaderLoader } from './shader.ts';
 export interface DeviceDescription {
   readonly adapter: string;
   readonly kind: 'hardware' | 'software' | 'embedded';
+  /** Bytes that all buffers together may take; default: what the adapter gives. */
+  readonly memoryBytes?: number | undefined;
 }
 
 /** Live GPU objects made by this library. */
@@ -14,6 +16,8 @@ export interface LiveObjects {
   buffers: number;
   bytes: number;
 }
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /** A WebGPU device with the pipelines and the accounting that the engine shares. */
 export class Device {
@@ -23,6 +27,8 @@ export class Device {
   readonly pipelines: PipelineCache;
   readonly live: LiveObjects = { buffers: 0, bytes: 0 };
   #fault: Error | undefined;
+  /** The buffers of the allocation that is being made; see allocate. */
+  #making: GPUBuffer[] | undefined;
 
   private constructor(gpu: GPUDevice, traits: AdapterTraits, description: DeviceDescription, load: ShaderLoader) {
     this.gpu = gpu;
@@ -32,7 +38,7 @@ export class Device {
     gpu.onuncapturederror = ({ error }) => {
       this.#fault ??=
         error instanceof GPUOutOfMemoryError
-          ? new UserError(`the GPU has no memory left (${error.message}): use a smaller --batch-size or --image-size`)
+          ? new OutOfMemoryError(`the GPU has no memory left (${error.message})`)
           : new InternalError(error.message);
     };
     gpu.lost.then(({ reason, message }) => {
@@ -66,18 +72,53 @@ export class Device {
     return new Device(gpu, traits, description, load);
   }
 
-  /** A buffer of at least `bytes` (rounded up to 16), counted in `live`. */
+  /** A buffer of at least `bytes` (rounded up to 16), counted in `live`. Throws an OutOfMemoryError past a limit. */
   createBuffer(label: string, bytes: number, usage: GPUBufferUsageFlags): GPUBuffer {
     const size = Math.max(16, roundUp(bytes, 16));
     if (size > this.traits.maxBufferBytes) {
-      throw new UserError(
-        `${label} needs ${(size / 2 ** 20).toFixed(0)} MiB but this adapter's buffers hold at most ` +
-          `${(this.traits.maxBufferBytes / 2 ** 20).toFixed(0)} MiB: use a smaller --batch-size or --image-size`,
+      throw new OutOfMemoryError(
+        `${label} needs ${mebibytes(size)} but this adapter's buffers hold at most ${mebibytes(this.traits.maxBufferBytes)}`,
       );
     }
+    const { memoryBytes = Number.POSITIVE_INFINITY } = this.description;
+    if (this.live.bytes + size > memoryBytes) {
+      throw new OutOfMemoryError(
+        `${label} needs ${mebibytes(size)} beside the ${mebibytes(this.live.bytes)} in use, of at most ` +
+          `${mebibytes(memoryBytes)} on this adapter`,
+      );
+    }
+    const buffer = this.gpu.createBuffer({ label, size, usage });
     this.live.buffers++;
     this.live.bytes += size;
-    return this.gpu.createBuffer({ label, size, usage });
+    this.#making?.push(buffer);
+    return buffer;
+  }
+
+  /**
+   * Makes all buffers that `make` creates, or none: where one is not to be had it throws an OutOfMemoryError. WebGPU does
+   * not tell how much memory there is, so that this is found out by trying, in an error scope. `make` is synchronous.
+   */
+  async allocate<T>(make: () => T): Promise<T> {
+    const made: GPUBuffer[] = [];
+    this.#making = made;
+    // A buffer that was refused is invalid wherever it is used.
+    this.gpu.pushErrorScope('validation');
+    this.gpu.pushErrorScope('out-of-memory');
+    let result: { readonly value: T } | { readonly error: unknown };
+    try {
+      result = { value: make() };
+    } catch (error) {
+      result = { error };
+    }
+    this.#making = undefined;
+    const [refused, invalid] = await Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]);
+    if ('value' in result && !refused && !invalid) return result.value;
+    const bytes = made.reduce((sum, buffer) => sum + buffer.size, 0);
+    for (const buffer of made) this.destroyBuffer(buffer);
+    if ('error' in result) throw result.error;
+    throw refused
+      ? new OutOfMemoryError(`the GPU has no ${mebibytes(bytes)} left`)
+      : new InternalError(invalid?.message ?? 'an allocation is invalid');
   }
 
   destroyBuffer(buffer: GPUBuffer): void {

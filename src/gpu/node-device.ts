@@ -5,6 +5,8 @@ import { loadShader } from './node-shaders.ts';
 /** Opens a device in Node on the adapter that the options ask for; see openAdapter. */
 export async function openDevice(options: AdapterOptions = {}): Promise<{ device: Device; adapter: NodeAdapter }> {
   const adapter = await openAdapter(options);
-  const device = await Device.open(adapter.adapter, { adapter: adapter.name, kind: adapter.kind }, loadShader);
+  const { name, kind } = adapter;
+  const memoryBytes = kind === 'hardware' ? undefined : options.softwareMemory;
+  const device = await Device.open(adapter.adapter, { adapter: name, kind, memoryBytes }, loadShader);
   return { device, adapter };
 }

@@ -22,6 +22,8 @@ export interface AdapterOptions {
   robustness?: boolean | undefined;
   /** Keep WebGPU's validation. Default true. */
   validation?: boolean | undefined;
+  /** Bytes that the buffers of a software adapter, which are host memory, may take in all; default: no limit. */
+  softwareMemory?: number | undefined;
 }
 
 export interface DawnToggles {

@@ -1,4 +1,4 @@
-import { InternalError, required, UserError } from '../base/errors.ts';
+import { InternalError, required } from '../base/errors.ts';
 import { roundUp } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import { LaunchTimer } from '../gpu/launch-timer.ts';
@@ -59,8 +59,10 @@ export class Executor {
     guards?: Guards,
   ): Promise<Executor> {
     const pipelines = await Promise.all(plan.launches.map((planned) => pipelineOf(device, planned)));
-    const { buffers, owned } = await allocate(device, plan, external, guards);
-    const uniforms = uploadUniforms(device, plan.launches, pipelines);
+    const { buffers, owned, uniforms } = await device.allocate(() => ({
+      ...allocate(device, plan, external, guards),
+      uniforms: uploadUniforms(device, plan.launches, pipelines),
+    }));
     owned.push(uniforms.buffer);
     const commands = plan.launches.map(({ launch }, index): Command => {
       const { pipeline, layout, shader } = pipelines[index] as Pipeline;
@@ -120,15 +122,11 @@ function dispatch(pass: GPUComputePassEncoder, { pipeline, group, workgroups }: 
   pass.dispatchWorkgroups(...workgroups);
 }
 
-/**
- * Makes the plan's buffers. WebGPU does not tell how much memory there is: a plan that does not fit is found out here, in
- * an error scope, before anything runs, and leaves nothing allocated.
- */
-async function allocate(device: Device, plan: Plan, external: ReadonlyMap<object, BoundBuffer>, guards?: Guards) {
+/** Makes the plan's buffers, before anything runs. */
+function allocate(device: Device, plan: Plan, external: ReadonlyMap<object, BoundBuffer>, guards?: Guards) {
   const buffers = new Map(external);
   const owned: GPUBuffer[] = [];
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-  device.gpu.pushErrorScope('out-of-memory');
   for (const slot of guards ? plan.slots.flatMap(separate) : plan.slots) {
     const missing = slot.storages.filter((storage) => !buffers.has(storage));
     if (missing.length === 0) continue;
@@ -139,12 +137,7 @@ async function allocate(device: Device, plan: Plan, external: ReadonlyMap<object
     owned.push(bound.buffer);
     for (const storage of missing) buffers.set(storage, bound);
   }
-  if (!(await device.gpu.popErrorScope())) return { buffers, owned };
-  const bytes = owned.reduce((sum, buffer) => sum + buffer.size, 0);
-  for (const buffer of owned) device.destroyBuffer(buffer);
-  throw new UserError(
-    `the GPU has no ${(bytes / 2 ** 20).toFixed(0)} MiB left for this network: use a smaller --batch-size or --image-size`,
-  );
+  return { buffers, owned };
 }
 
 const separate = (slot: Slot): Slot[] =>

@@ -1,4 +1,4 @@
-import { UserError } from '../base/errors.ts';
+import { OutOfMemoryError } from '../base/errors.ts';
 import { roundUp } from '../base/shape.ts';
 
 /** Memory that one or more tensors of a plan lie in, needed from one node to another. */
@@ -25,7 +25,7 @@ export function shareSlots(storages: readonly Storage[], maxBytes: number): Slot
   const slots: Slot[] = [];
   const bySize = [...storages].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
   for (const storage of bySize) {
-    if (storage.bytes > maxBytes) throw tooLarge(storage, maxBytes);
+    checkBindable(storage, maxBytes);
     const free = slots
       .filter((slot) => slot.storages.every((other) => storage.last < other.first || other.last < storage.first))
       .reduce<Slot | undefined>((best, slot) => (!best || slot.bytes < best.bytes ? slot : best), undefined);
@@ -41,8 +41,10 @@ export function shareSlots(storages: readonly Storage[], maxBytes: number): Slot
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
-const tooLarge = (storage: Storage, maxBytes: number): UserError =>
-  new UserError(
-    `${storage.label} needs a buffer of ${mebibytes(storage.bytes)} but this adapter binds at most ` +
-      `${mebibytes(maxBytes)} at once: use a smaller --batch-size or --image-size`,
+/** Throws where a buffer is larger than an adapter binds. */
+export function checkBindable({ label, bytes }: { label: string; bytes: number }, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw new OutOfMemoryError(
+    `${label} needs a buffer of ${mebibytes(bytes)} but this adapter binds at most ${mebibytes(maxBytes)} at once`,
   );
+}

@@ -5,6 +5,7 @@ import type { Operand } from '../kernels/definition.ts';
 import { type BoundBuffer, Executor } from './executor.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
 import { Guards } from './guards.ts';
+import { checkBindable } from './memory.ts';
 import { optimise, type PassName } from './passes/index.ts';
 import { type External, type Plan, planGraph } from './plan.ts';
 
@@ -52,17 +53,21 @@ export class Program {
     const bindings = new Map(options.bindings ?? []);
     const guards = options.guarded ? new Guards(device) : undefined;
     const inputs = new Map<Tensor, BoundBuffer>();
-    for (const tensor of new Set(graph.nodes.flatMap((node) => node.inputs))) {
-      if (tensor?.role !== 'input' || external.has(tensor)) continue;
-      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-      const bytes = 4 * elementCount(tensor.shape);
-      const bound = guards?.createBuffer(tensor.name, bytes, usage) ?? {
-        buffer: device.createBuffer(tensor.name, bytes, usage),
-      };
-      inputs.set(tensor, bound);
-      external.set(tensor, { storage: tensor, offset: 0 });
-      bindings.set(tensor, bound);
-    }
+    const read = [...new Set(graph.nodes.flatMap((node) => node.inputs))];
+    await device.allocate(() => {
+      for (const tensor of read) {
+        if (tensor?.role !== 'input' || external.has(tensor)) continue;
+        const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+        const bytes = 4 * elementCount(tensor.shape);
+        checkBindable({ label: tensor.name, bytes }, device.traits.maxBindingBytes);
+        const bound = guards?.createBuffer(tensor.name, bytes, usage) ?? {
+          buffer: device.createBuffer(tensor.name, bytes, usage),
+        };
+        inputs.set(tensor, bound);
+        external.set(tensor, { storage: tensor, offset: 0 });
+        bindings.set(tensor, bound);
+      }
+    });
     const variant = options.variant ? { variant: options.variant } : {};
     try {
       const plan = planGraph(graph, device.traits, { kept: new Set(results), external, ...variant });

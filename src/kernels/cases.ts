@@ -1,4 +1,5 @@
 import { required } from '../base/errors.ts';
+import { accumulateMeanCases } from './accumulate-mean.cases.ts';
 import { adamCases } from './adam.cases.ts';
 import { adaptiveAvgPool2dCases } from './adaptive-avg-pool2d.cases.ts';
 import { augmentCases } from './augment.cases.ts';
@@ -15,6 +16,7 @@ import { sumOverRowsCases } from './sum-over-rows.cases.ts';
 
 /** The float64 definition and the cases of every op. */
 export const opCases: readonly OpCases[] = [
+  accumulateMeanCases,
   adamCases,
   ...adaptiveAvgPool2dCases,
   augmentCases,

@@ -1,3 +1,4 @@
+import { accumulateMean } from './accumulate-mean.ts';
 import { adam } from './adam.ts';
 import { adaptiveAvgPool2d, adaptiveAvgPool2dGradient } from './adaptive-avg-pool2d.ts';
 import { augment } from './augment.ts';
@@ -26,6 +27,7 @@ import { sumOverRows } from './sum-over-rows.ts';
 
 /** Every op, in one list: tests, gradient checks and benchmarks iterate it. */
 export const ops: readonly OpDefinition[] = [
+  accumulateMean,
   activate,
   activateGradient,
   adam,

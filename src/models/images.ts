@@ -24,15 +24,22 @@ export class ImageInput {
   /** [N,S,S,4], padded from three channels. */
   readonly image: Tensor;
   readonly batchSize: number;
+  readonly #held: number;
   readonly #bytes: Tensor;
   readonly #table: Tensor;
   readonly #words: ArrayBuffer;
 
-  constructor(graph: Graph, network: Network, options: { batchSize: number; size: number; channels: 1 | 3 }) {
-    const { batchSize, size, channels } = options;
+  /** `held`: images whose bytes there is room for, where a batch is larger than what the network takes at once. */
+  constructor(
+    graph: Graph,
+    network: Network,
+    options: { batchSize: number; size: number; channels: 1 | 3; held?: number },
+  ) {
+    const { batchSize, size, channels, held = batchSize } = options;
     this.batchSize = batchSize;
+    this.#held = held;
     const words = Math.ceil((size * size * channels) / 4);
-    this.#bytes = graph.input('bytes', [batchSize * words], 'u32');
+    this.#bytes = graph.input('bytes', [held * words], 'u32');
     this.#table = graph.input('images', [batchSize, AUGMENT_WORDS], 'u32');
     this.#words = new ArrayBuffer(4 * batchSize * AUGMENT_WORDS);
     const [image] = graph.emit(augment, [this.#bytes, this.#table], { images: batchSize, size });
@@ -46,9 +53,15 @@ export class ImageInput {
 
   /** Writes a batch; slots beyond a smaller batch repeat its first image, and their results mean nothing. */
   write(program: Program, batch: ImageBatch): void {
+    this.writeBytes(program, batch);
+    this.writeTable(program, batch, 0);
+  }
+
+  /** Writes the bytes of a batch, of which writeTable chooses the images that the network takes next. */
+  writeBytes(program: Program, batch: ImageBatch): void {
     const images = batch.offsets.length;
-    if (images < 1 || images > this.batchSize) {
-      throw new ShapeError(`a batch of ${images} images, expected 1 to ${this.batchSize}, the batch size of this plan`);
+    if (images < 1 || images > this.#held) {
+      throw new ShapeError(`a batch of ${images} images, expected 1 to ${this.#held}, the batch size of this plan`);
     }
     const room = elementCount(this.#bytes.shape) * 4;
     if (batch.pixels.length > room) {
@@ -57,10 +70,15 @@ export class ImageInput {
           'where the plan was made with channels 1?',
       );
     }
+    program.write(this.#bytes, batch.pixels as Uint8Array<ArrayBuffer>);
+  }
+
+  /** Has the network take the images of the batch from number `first` on; slots beyond its end repeat that one. */
+  writeTable(program: Program, batch: ImageBatch, first: number): void {
     const integers = new Uint32Array(this.#words);
     const floats = new Float32Array(this.#words);
     for (let slot = 0; slot < this.batchSize; slot++) {
-      const source = slot < batch.offsets.length ? slot : 0;
+      const source = first + slot < batch.offsets.length ? first + slot : first;
       const at = slot * AUGMENT_WORDS;
       integers[at] = batch.offsets[source] as number;
       integers[at + 1] = batch.channels[source] as number;
@@ -69,7 +87,6 @@ export class ImageInput {
       floats[at + 4] = Math.sin(batch.angles[source] as number);
     }
     program.write(this.#table, integers);
-    program.write(this.#bytes, batch.pixels as Uint8Array<ArrayBuffer>);
   }
 }
 

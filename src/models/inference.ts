@@ -53,6 +53,7 @@ export class Inference {
     this.#ring = new ReadbackRing(model.device, 4 * options.batchSize * model.outputs);
   }
 
+  /** Throws an OutOfMemoryError, and leaves nothing allocated, where the network does not fit the adapter. */
   static async create(model: Model, options: InferenceOptions): Promise<Inference> {
     checkImageSize(model.definition, options.imageSize);
     const graph = new Graph();
@@ -65,7 +66,12 @@ export class Inference {
       places: model.places(network),
       bindings: [...model.parameters.bindings(), ...model.statistics.bindings()],
     });
-    return new Inference(model, options, { program, images, logits, maps });
+    try {
+      return await model.device.allocate(() => new Inference(model, options, { program, images, logits, maps }));
+    } catch (error) {
+      program.destroy();
+      throw error;
+    }
   }
 
   /** Queues a batch; `value` holds its logits as f32, `outputs` an image. Waits only while too many are in flight. */

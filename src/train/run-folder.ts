@@ -15,6 +15,8 @@ export interface RunConfig {
   readonly model: string;
   readonly image_size: number;
   readonly batch_size: number;
+  /** Images of one forward and backward pass, over which batch norm takes its statistics. */
+  readonly micro_batch: number;
   /** Epochs in all; like the learning rate and the place of the data, a resume may change it. */
   readonly epochs: number;
   readonly learning_rate: number;
@@ -78,6 +80,8 @@ export class RunFolder {
     if (typeof config?.model !== 'string' || typeof config.image_size !== 'number') {
       throw new UserError(`${file} is no run's config: expected a JSON object with "model" and "image_size"`);
     }
+    // Older runs took every batch whole.
+    config.micro_batch ??= config.batch_size;
     return config as unknown as RunConfig;
   }
 

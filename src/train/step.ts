@@ -1,11 +1,12 @@
-import { ShapeError } from '../base/errors.ts';
+import { ShapeError, UserError } from '../base/errors.ts';
 import { type Pending, ReadbackRing } from '../gpu/readback.ts';
-import { Arena } from '../graph/arena.ts';
+import { Arena, layOut } from '../graph/arena.ts';
 import type { BoundBuffer } from '../graph/executor.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import type { PassName } from '../graph/passes/index.ts';
 import type { External } from '../graph/plan.ts';
 import { Program } from '../graph/program.ts';
+import { accumulateMean, PART_WORDS } from '../kernels/accumulate-mean.ts';
 import { adam, STEP_WORDS } from '../kernels/adam.ts';
 import { type ImageBatch, ImageInput } from '../models/images.ts';
 import { checkImageSize } from '../models/inference.ts';
@@ -19,7 +20,14 @@ const BETA2 = 0.999;
 const EPSILON = 1e-8;
 
 export interface TrainingOptions {
+  /** Images of one step. */
   readonly batchSize: number;
+  /**
+   * Images of one forward and backward pass; divides batchSize; default batchSize. Where it is smaller, a step takes
+   * several passes, whose gradients are averaged: less memory, the same mean. As in PyTorch, batch norm normalises with
+   * the statistics of one pass and updates its running statistics after each.
+   */
+  readonly microBatch?: number;
   /** Width and height of the images in pixels. */
   readonly imageSize: number;
   /** 1 where every image is grey: a third of the bytes. */
@@ -76,24 +84,95 @@ export function traceTraining(
   model: Model,
   adamState: AdamState,
   network: Network,
-  { image, targets, step }: TrainingInputs,
+  inputs: TrainingInputs,
 ): TracedTraining {
-  const { graph } = network;
-  const { logits, loss, gradients } = traceLoss(network, model.definition, { image, targets, outputs: model.outputs });
-  const gradientArena = new Arena(model.device, 'gradients', model.parameters.layout);
+  const gradients = new Arena(model.device, 'gradients', model.parameters.layout);
+  const traced = traceGradients(model, network, inputs, gradients);
+  traceAdam({ graph: network.graph, places: traced.places }, { model, adamState, gradients, step: inputs.step });
+  const arenas = [model.parameters, model.statistics, gradients, adamState.first, adamState.second];
+  return { ...traced, gradients, bindings: bindingsOf(arenas) };
+}
+
+/** A graph and where its states lie. */
+interface Target {
+  readonly graph: Graph;
+  readonly places: Map<Tensor, External>;
+}
+
+const bindingsOf = (arenas: readonly Arena[]) => arenas.flatMap((arena) => arena.bindings());
+
+/** Traces forward, loss and backward; the gradients go into the arena. */
+function traceGradients(model: Model, network: Network, { image, targets }: TrainingInputs, into: Arena) {
+  const { outputs, definition } = model;
+  const { logits, loss, gradients } = traceLoss(network, definition, { image, targets, outputs });
   const places = model.places(network);
-  for (const { spec, gradient } of gradients) places.set(gradient, gradientArena.place(spec.name));
-  model.parameters.layout.chunks.forEach((elements, chunk) => {
-    const arenas = { p: model.parameters, g: gradientArena, m: adamState.first, v: adamState.second };
-    const operands = Object.entries(arenas).map(([name, arena]) => {
-      const tensor = graph.state(`adam.${name}`, [elements]);
-      places.set(tensor, arena.placeChunk(chunk));
-      return tensor;
-    });
-    graph.emit(adam, [...operands, step], {});
+  for (const { spec, gradient } of gradients) places.set(gradient, into.place(spec.name));
+  return { logits, loss, places };
+}
+
+/** The tensors that hold the arenas' chunks number `chunk`, as an op that works on whole arenas takes them. */
+function chunkTensors({ graph, places }: Target, arenas: Readonly<Record<string, Arena>>, chunk: number): Tensor[] {
+  return Object.entries(arenas).map(([name, arena]) => {
+    const tensor = graph.state(name, [arena.layout.chunks[chunk] as number]);
+    places.set(tensor, arena.placeChunk(chunk));
+    return tensor;
   });
-  const arenas = [model.parameters, model.statistics, gradientArena, adamState.first, adamState.second];
-  return { logits, loss, gradients: gradientArena, places, bindings: arenas.flatMap((arena) => arena.bindings()) };
+}
+
+function traceAdam(
+  target: Target,
+  parts: { model: Model; adamState: AdamState; gradients: Arena; step: Tensor },
+): void {
+  const { model, adamState, gradients, step } = parts;
+  const arenas = {
+    'adam.p': model.parameters,
+    'adam.g': gradients,
+    'adam.m': adamState.first,
+    'adam.v': adamState.second,
+  };
+  model.parameters.layout.chunks.forEach((_, chunk) => {
+    target.graph.emit(adam, [...chunkTensors(target, arenas, chunk), step], {});
+  });
+}
+
+/** A step of several passes: what each runs, and what runs after the last. */
+interface TracedPasses extends TracedTraining {
+  /** Adam with the mean gradients; `step` takes its scalars. */
+  readonly update: Target & { readonly step: Tensor };
+  /** What the step owns. */
+  readonly arenas: readonly Arena[];
+}
+
+/** Traces a pass, whose loss and gradients are averaged over `count` passes, and Adam on a graph of its own. */
+function tracePasses(
+  model: Model,
+  adamState: AdamState,
+  network: Network,
+  inputs: TrainingInputs,
+  count: number,
+): TracedPasses {
+  const { device, parameters, statistics } = model;
+  const own = new Arena(device, 'gradients of a pass', parameters.layout);
+  const gradients = new Arena(device, 'gradients', parameters.layout);
+  const losses = new Arena(device, 'loss', layOut([{ name: 'loss', shape: [1] }], device.traits.maxBindingBytes));
+  const traced = traceGradients(model, network, inputs, own);
+  const target = { graph: network.graph, places: traced.places };
+  const average = (mean: Tensor | undefined, x: Tensor | undefined) =>
+    target.graph.emit(accumulateMean, [mean, x, inputs.step], { parts: count });
+  parameters.layout.chunks.forEach((_, chunk) => {
+    const [mean, x] = chunkTensors(target, { 'mean of gradients': gradients, gradients: own }, chunk);
+    average(mean, x);
+  });
+  const loss = target.graph.state('mean of losses', [1]);
+  target.places.set(loss, losses.place('loss'));
+  average(loss, traced.loss);
+  const graph = new Graph();
+  const step = graph.input('step', [STEP_WORDS], 'u32');
+  const update = { graph, step, places: new Map<Tensor, External>() };
+  traceAdam(update, { model, adamState, gradients, step });
+  const arenas = [own, gradients, losses];
+  const bindings = bindingsOf([parameters, statistics, adamState.first, adamState.second, ...arenas]);
+  return { ...traced, loss, gradients, bindings, update, arenas };
 }
 
 /** The words of Adam's step number `step` (from 1) at a learning rate, as torch.optim.Adam corrects its bias. */
@@ -110,59 +189,82 @@ export function adamScalars(step: number, learningRate: number): Uint32Array<Arr
   return words;
 }
 
+/** The programs of a step: one that is also its update, or one that runs for every micro-batch and an update after them. */
+interface StepParts {
+  readonly batchSize: number;
+  readonly program: Program;
+  readonly step: Tensor;
+  readonly update: { readonly program: Program; readonly step: Tensor } | undefined;
+  readonly images: ImageInput;
+  readonly targets: Tensor;
+  readonly loss: Tensor;
+  readonly gradients: Arena;
+  readonly arenas: readonly Arena[];
+}
+
 /** One training step as a plan: augment, forward, loss, backward and Adam in place; nothing is allocated afterwards. */
 export class TrainingStep {
   readonly model: Model;
   readonly adam: AdamState;
   readonly batchSize: number;
+  /** Images of one pass; see TrainingOptions. */
+  readonly microBatch: number;
   readonly program: Program;
   /** The gradients of the last step, in the layout of the parameters. */
   readonly gradients: Arena;
-  readonly #images: ImageInput;
-  readonly #targets: Tensor;
-  readonly #step: Tensor;
-  readonly #loss: Tensor;
+  readonly #parts: StepParts;
   readonly #ring: ReadbackRing;
 
-  private constructor(
-    model: Model,
-    adamState: AdamState,
-    parts: { program: Program; gradients: Arena; images: ImageInput; targets: Tensor; step: Tensor; loss: Tensor },
-  ) {
+  private constructor(model: Model, adamState: AdamState, parts: StepParts) {
     this.model = model;
     this.adam = adamState;
-    this.batchSize = parts.images.batchSize;
+    this.batchSize = parts.batchSize;
+    this.microBatch = parts.images.batchSize;
     this.program = parts.program;
     this.gradients = parts.gradients;
-    this.#images = parts.images;
-    this.#targets = parts.targets;
-    this.#step = parts.step;
-    this.#loss = parts.loss;
+    this.#parts = parts;
     this.#ring = new ReadbackRing(model.device, 4);
   }
 
+  /** Throws an OutOfMemoryError, and leaves nothing allocated, where the step does not fit the adapter. */
   static async create(model: Model, adamState: AdamState, options: TrainingOptions): Promise<TrainingStep> {
     checkImageSize(model.definition, options.imageSize, { training: true });
-    const { batchSize, imageSize: size, channels = 3 } = options;
+    const { batchSize, microBatch = batchSize, imageSize: size, channels = 3, without = [] } = options;
+    const passes = batchSize / microBatch;
+    if (!Number.isInteger(passes)) {
+      throw new UserError(`micro-batches of ${microBatch} images do not divide a batch of ${batchSize}`);
+    }
+    const { device } = model;
     const graph = new Graph();
-    const step = graph.input('step', [STEP_WORDS], 'u32');
-    const targets = graph.input('targets', [batchSize]);
+    const step = graph.input('step', [passes === 1 ? STEP_WORDS : PART_WORDS], 'u32');
+    const targets = graph.input('targets', [microBatch]);
     const network = new Network(graph, { training: true, step, seed: options.seed ?? 0 });
-    const images = new ImageInput(graph, network, { batchSize, size, channels });
-    const traced = traceTraining(model, adamState, network, { image: images.image, targets, step });
-    const { loss, gradients: gradientArena } = traced;
-    const compiled = Program.compile(model.device, graph, {
-      results: [loss],
-      places: traced.places,
-      bindings: traced.bindings,
-      ...(options.without ? { without: options.without } : {}),
-    });
-    const program = await compiled.catch((error) => {
-      gradientArena.destroy();
+    const images = new ImageInput(graph, network, { batchSize: microBatch, held: batchSize, size, channels });
+    const inputs = { image: images.image, targets, step };
+    const traced = await device.allocate((): TracedTraining & Partial<TracedPasses> =>
+      passes === 1
+        ? traceTraining(model, adamState, network, inputs)
+        : tracePasses(model, adamState, network, inputs, passes),
+    );
+    const { loss, gradients, places, bindings, arenas = [gradients] } = traced;
+    const programs: Program[] = [];
+    try {
+      const program = await Program.compile(device, graph, { results: [loss], places, bindings, without });
+      programs.push(program);
+      const update = traced.update && {
+        step: traced.update.step,
+        program: await Program.compile(device, traced.update.graph, {
+          results: [],
+          places: traced.update.places,
+          bindings,
+        }),
+      };
+      const parts = { batchSize, program, step, update, images, targets, loss, gradients, arenas };
+      return await device.allocate(() => new TrainingStep(model, adamState, parts));
+    } catch (error) {
+      for (const made of [...programs, ...arenas]) made.destroy();
       throw error;
-    });
-    const parts = { program, gradients: gradientArena, images, targets, step, loss };
-    return new TrainingStep(model, adamState, parts);
+    }
   }
 
   /**
@@ -176,19 +278,38 @@ export class TrainingStep {
           `${this.batchSize} of each, the batch size of this plan`,
       );
     }
-    const step = ++this.adam.steps;
-    this.program.write(this.#step, adamScalars(step, learningRate));
-    this.#images.write(this.program, batch);
-    this.program.write(this.#targets, batch.labels as Float32Array<ArrayBuffer>);
-    this.program.run();
-    this.model.batchesTracked++;
-    const { buffer, offset } = this.program.locate(this.#loss);
+    const { program, update, images, loss } = this.#parts;
+    images.writeBytes(program, batch);
+    const scalars = adamScalars(++this.adam.steps, learningRate);
+    if (update) {
+      const passes = this.batchSize / this.microBatch;
+      // Every pass of a run draws other masks of dropout.
+      const drawn = (this.adam.steps - 1) * passes;
+      for (let pass = 0; pass < passes; pass++) this.#runPass(batch, pass, Uint32Array.of(drawn + pass + 1, pass));
+      update.program.write(update.step, scalars);
+      update.program.run();
+    } else {
+      this.#runPass(batch, 0, scalars);
+    }
+    const { buffer, offset } = program.locate(loss);
     return this.#ring.enqueue(buffer, offset);
+  }
+
+  /** Forward and backward of micro-batch number `pass`, the bytes of whose images are there. */
+  #runPass(batch: TrainingBatch, pass: number, words: Uint32Array<ArrayBuffer>): void {
+    const { program, step, images, targets } = this.#parts;
+    const first = pass * this.microBatch;
+    program.write(step, words);
+    images.writeTable(program, batch, first);
+    program.write(targets, batch.labels.subarray(first, first + this.microBatch) as Float32Array<ArrayBuffer>);
+    program.run();
+    this.model.batchesTracked++;
   }
 
   async destroy(): Promise<void> {
     await this.#ring.destroy();
     this.program.destroy();
-    this.gradients.destroy();
+    this.#parts.update?.program.destroy();
+    for (const arena of this.#parts.arenas) arena.destroy();
   }
 }

@@ -75,6 +75,7 @@ test('train writes the run folder, one JSON object and a line an epoch', async (
     model: 'densenet121',
     image_size: 32,
     batch_size: 4,
+    micro_batch: 4,
     epochs: 1,
     learning_rate: 1e-4,
     seed: 0,
@@ -122,6 +123,25 @@ describeOnFastAdapter('the same bits', () => {
     const done = await murad(folder, 'train', '--resume', 'steps');
     expect(done.stderr.at(-1)).toBe('steps: all 2 epochs are complete; a larger --epochs asks for more');
     expect(outcome('steps')).toEqual(whole);
+  });
+
+  test('a run of micro-batches that stops within an epoch and goes on', async () => {
+    const words = [...TWO_EPOCHS, '--micro-batch', '2'];
+    const parts = await murad(folder, 'train', ...words, '--out', 'parts');
+    expect(parts).toMatchObject({ code: 0 });
+    const told = "a step of 4 images runs as 2 x 2; batch norm's statistics are per 2 images";
+    expect(parts.stderr).toContainEqual(told);
+    expect(metrics('parts').map((epoch) => epoch.epoch)).toEqual([1, 2]);
+    expect(outcome('parts').last).not.toBe(whole.last);
+    const stopped = await murad(folder, 'train', ...words, '--out', 'parts-on', '--max-steps', '4');
+    expect(stopped.stdout).toMatch(/^best epoch 1: /);
+    expect(JSON.parse(text('parts-on', 'config.json'))).toMatchObject({ batch_size: 4, micro_batch: 2 });
+    const resumed = await murad(folder, 'train', '--resume', 'parts-on');
+    expect(resumed.stderr).toEqual(expect.arrayContaining([told, 'going on with parts-on from epoch 2, step 2']));
+    expect(outcome('parts-on')).toEqual(outcome('parts'));
+    // As PyTorch counts them: 2 epochs of 3 steps of 2 passes.
+    const { tensors } = readSafetensors('last', readFileSync(file('parts/last.safetensors')));
+    expect(tensors.get('features.norm0.num_batches_tracked')?.data[0]).toBe(12n);
   });
 
   test('a run with --pretrained that was cut off before its first save', async () => {
@@ -180,6 +200,10 @@ describeOnFastAdapter('the same bits', () => {
       2,
       'murad train: whole has max_rotation 30, not null: leave that out, or start a new run',
     ]);
+    expect(await refuse('--micro-batch', '2')).toEqual([
+      2,
+      'murad train: whole has micro_batch 4, not 2: leave that out, or start a new run',
+    ]);
     expect(await refuse('--out', 'else')).toEqual([2, 'murad train: --resume goes on in whole: leave out --out']);
     await murad(folder, 'phantom', 'others', '--studies', '20', '--size', '48', '--seed', '1');
     expect(await refuse('--data', 'others')).toEqual([
@@ -196,5 +220,13 @@ describeOnFastAdapter('the same bits', () => {
     expect(code).toBe(0);
     expect(stderr).toContain('a step takes all 5 training images: fewer than the batch size of 16');
     expect(metrics('few')).toMatchObject([{ epoch: 1, images: { count: 5 } }]);
+  });
+
+  test('a batch that is chosen is recorded', async () => {
+    const words = '--data set --image-size 32 --limit 5 --max-steps 1 --out chosen'.split(' ');
+    const { code, stderr } = await murad(folder, 'train', ...words);
+    expect(code).toBe(0);
+    expect(stderr).toContain('--batch-size auto: 5 images a step');
+    expect(JSON.parse(text('chosen', 'config.json'))).toMatchObject({ batch_size: 5, micro_batch: 5 });
   });
 });

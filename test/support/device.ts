@@ -5,6 +5,8 @@ import { loadShader } from '../../src/gpu/node-shaders.ts';
 export interface TestDeviceOptions extends AdapterOptions {
   /** Takes the kernels and grids of another kind of adapter than it is. */
   readonly kind?: 'hardware';
+  /** Bytes that all buffers together may take. */
+  readonly memoryBytes?: number;
 }
 
 /** What the engine has to compute the same with. */
@@ -20,8 +22,8 @@ export const HARDWARE_KERNELS: TestDeviceOptions & { readonly name: string } = {
 };
 
 /** A device of this run's adapter; the caller destroys it. */
-export async function openTestDevice({ kind, ...options }: TestDeviceOptions = {}): Promise<Device> {
+export async function openTestDevice({ kind, memoryBytes, ...options }: TestDeviceOptions = {}): Promise<Device> {
   const adapter = process.env.MURAD_TEST_ADAPTER;
   const found = await openAdapter({ adapter, ...options });
-  return Device.open(found.adapter, { adapter: found.name, kind: kind ?? found.kind }, loadShader);
+  return Device.open(found.adapter, { adapter: found.name, kind: kind ?? found.kind, memoryBytes }, loadShader);
 }

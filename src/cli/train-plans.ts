@@ -1,0 +1,53 @@
+import type { PackedSplit } from '../data/packed.ts';
+import { Inference } from '../models/inference.ts';
+import type { Model } from '../models/model.ts';
+import { channelsOfSplits } from '../train/predict-split.ts';
+import { type AdamState, TrainingStep } from '../train/step.ts';
+import { firstThatFits, stepSizes } from '../train/step-size.ts';
+import type { Settings } from './train-settings.ts';
+
+const EVALUATION_BATCH = 16;
+
+export interface Plans {
+  readonly step: TrainingStep;
+  readonly inference: Inference;
+}
+
+/**
+ * Plans the training step and the inference for the images at hand, of the first size that fits the adapter; `note`
+ * tells which it is where that is not what was asked for.
+ */
+export async function createPlans(
+  model: Model,
+  adam: AdamState,
+  { train, valid }: { train: PackedSplit; valid: PackedSplit },
+  settings: Pick<Settings, 'image_size' | 'batch_size' | 'micro_batch'>,
+  note: (line: string) => void,
+): Promise<Plans> {
+  const wanted = settings.batch_size;
+  const count = train.split.images.length;
+  const common = { imageSize: settings.image_size, channels: channelsOfSplits(train, valid) };
+  const sizes = stepSizes({ batchSize: wanted, microBatch: settings.micro_batch }, count);
+  const plans = await firstThatFits(sizes, async (size) => {
+    const step = await TrainingStep.create(model, adam, { ...common, ...size });
+    // Where a whole batch was too much for training, it may be for reading.
+    const largest = size.microBatch < size.batchSize ? size.microBatch : EVALUATION_BATCH;
+    const batchSize = Math.min(EVALUATION_BATCH, largest, valid.split.images.length);
+    try {
+      return { step, inference: await Inference.create(model, { ...common, batchSize }) };
+    } catch (error) {
+      await step.destroy();
+      throw error;
+    }
+  });
+  const { batchSize, microBatch } = plans.step;
+  if (wanted === 'auto') note(`--batch-size auto: ${batchSize} images a step`);
+  else if (batchSize < wanted)
+    note(`a step takes all ${count} training images: fewer than the batch size of ${wanted}`);
+  if (microBatch < batchSize) {
+    const normalises = model.specs.some(({ kind }) => kind === 'statistics');
+    const statistics = normalises ? `; batch norm's statistics are per ${microBatch} images` : '';
+    note(`a step of ${batchSize} images runs as ${batchSize / microBatch} x ${microBatch}${statistics}`);
+  }
+  return plans;
+}
