@@ -8,7 +8,10 @@ interface Command<N extends CommandName> {
 }
 
 /** What the groups of commands are about. */
-export const groups: Readonly<Record<string, string>> = { weights: 'look into weights files and convert them' };
+export const groups: Readonly<Record<string, string>> = {
+  weights: 'look into weights files and convert them',
+  bench: 'measure how fast this adapter is',
+};
 
 export const commands: { readonly [N in CommandName]: Command<N> } = {
   train: { summary: 'train a network', load: () => import('./train.ts') },
@@ -24,6 +27,18 @@ export const commands: { readonly [N in CommandName]: Command<N> } = {
   'weights convert': {
     summary: "a weights file as .safetensors under torchvision's names",
     load: async () => (await import('./weights.ts')).convert,
+  },
+  profile: {
+    summary: 'where the time of a step goes: time, GFLOP/s, GB/s and share of the measured peak of each launch',
+    load: () => import('./profile.ts'),
+  },
+  'bench kernels': {
+    summary: "time of the networks' kernels at their real sizes, every variant that fits",
+    load: () => import('./bench-kernels.ts'),
+  },
+  'bench step': {
+    summary: 'time of inference and of a training step, measured in turn',
+    load: () => import('./bench-step.ts'),
   },
   doctor: {
     summary: 'the GPU adapter, its driver, features and limits, and whether the kernels compute right on it',

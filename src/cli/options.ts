@@ -180,6 +180,47 @@ const doctor = {
   ...onAdapter,
 };
 
+const rounds = (fallback: number) => value('N', positiveWhole, 'runs of each, whose median is taken', fallback);
+
+/** The sizes of what is measured: small enough for a software adapter. */
+const measuredSizes = {
+  imageSize: value('PX', positiveWhole, 'side of the images', 64),
+  batchSize: value('N', positiveWhole, 'images a step', 8),
+};
+
+const measuredModel = value('NAME', text, 'network; `murad models` lists them', 'densenet121');
+
+const profile = {
+  model: measuredModel,
+  ...measuredSizes,
+  inference: flag('measure an inference instead of a training step'),
+  rounds: rounds(5),
+  top: value('N', positiveWhole, 'slowest ops to list', 20),
+  trace: optional('FILE', path, 'write the launches as a trace for Perfetto or chrome://tracing (.json)'),
+  html: optional('FILE', path, 'write a roofline plot as one page that works without a network (.html)'),
+  ...onAdapter,
+};
+
+const benchKernels = {
+  models: value('NAMES', text, 'networks whose sizes are measured, separated by commas, or all', 'all'),
+  ...measuredSizes,
+  filter: optional('TEXT', text, 'only sizes with this in their op, layer, shapes or attributes'),
+  allOps: flag('measure every op, not only the convolutions'),
+  usedOnly: flag('measure only the variant that a plan takes'),
+  rounds: rounds(9),
+  out: optional('FILE', path, 'write the figures with their conditions (.json)'),
+  against: optional('FILE', path, 'tell what changed since a file that --out wrote, by more than noise'),
+  ...onAdapter,
+};
+
+const benchStep = {
+  model: measuredModel,
+  ...measuredSizes,
+  rounds: rounds(9),
+  out: optional('FILE', path, 'write the figures with their conditions (.json)'),
+  ...onAdapter,
+};
+
 /**
  * Every command's arguments and options: the command line, its help, its defaults and its types follow from this.
  * A name of two words is a command within a group.
@@ -193,6 +234,9 @@ export const optionTables = {
   models,
   'weights inspect': weightsInspect,
   'weights convert': weightsConvert,
+  profile,
+  'bench kernels': benchKernels,
+  'bench step': benchStep,
   doctor,
   start: onAdapter,
 } satisfies Record<string, Table>;

@@ -11,6 +11,9 @@ export interface DeviceDescription {
   readonly memoryBytes?: number | undefined;
 }
 
+/** Features that are used where the adapter has them. */
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['timestamp-query', 'shader-f16'];
+
 /** Live GPU objects made by this library. */
 export interface LiveObjects {
   buffers: number;
@@ -53,7 +56,7 @@ export class Device {
   static async open(adapter: GPUAdapter, description: DeviceDescription, load: ShaderLoader): Promise<Device> {
     const { limits } = adapter;
     const gpu = await adapter.requestDevice({
-      requiredFeatures: adapter.features.has('timestamp-query') ? ['timestamp-query'] : [],
+      requiredFeatures: OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)),
       requiredLimits: {
         maxBufferSize: limits.maxBufferSize,
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,

@@ -32,6 +32,7 @@ export class Executor {
   readonly #submits: Command[][];
   readonly #owned: GPUBuffer[];
   readonly #buffers: ReadonlyMap<object, BoundBuffer>;
+  readonly #timer: LaunchTimer;
 
   private constructor(
     device: Device,
@@ -45,6 +46,7 @@ export class Executor {
     this.#submits = submits;
     this.#owned = owned;
     this.#buffers = buffers;
+    this.#timer = new LaunchTimer(device);
   }
 
   /**
@@ -94,9 +96,26 @@ export class Executor {
   /** Runs every launch with a timer around it; returns the seconds of each, in the order of `plan.launches`. */
   profile(): Promise<Float64Array> {
     const commands = this.#submits.flat();
-    return new LaunchTimer(this.#device).measure(commands.length, (index, pass) => {
+    return this.#timer.measure(commands.length, (index, pass) => {
       dispatch(pass, commands[index] as Command);
     });
+  }
+
+  /** What `profile` and `time` measure with. */
+  get clock(): LaunchTimer['clock'] {
+    return this.#timer.clock;
+  }
+
+  /**
+   * Runs the launches that `picks` takes, all by default, `repeats` times in one submit with one timer around it; returns
+   * the seconds of one run.
+   */
+  async time(repeats: number, picks: (planned: PlannedLaunch) => boolean = () => true): Promise<number> {
+    const commands = this.#submits.flat().filter((_, index) => picks(this.plan.launches[index] as PlannedLaunch));
+    const [seconds = 0] = await this.#timer.measure(1, (_, pass) => {
+      for (let repeat = 0; repeat < repeats; repeat++) for (const command of commands) dispatch(pass, command);
+    });
+    return seconds / repeats;
   }
 
   /** The buffer that an operand lies in and its first byte there. */

@@ -26,6 +26,8 @@ export interface PlanOptions {
 export interface PlannedLaunch {
   readonly node: Node;
   readonly launch: Launch;
+  /** Name of the variant that it belongs to. */
+  readonly variant: string;
   /** The node's cost, carried by its first launch. */
   readonly cost: Cost;
 }
@@ -118,5 +120,5 @@ function lower(
   const nothing = { flops: 0, bytes: 0 };
   return variant
     .launches({ ...signature, scratch })
-    .map((launch, index) => ({ node, launch, cost: index === 0 ? cost : nothing }));
+    .map((launch, index) => ({ node, launch, variant: variant.name, cost: index === 0 ? cost : nothing }));
 }

@@ -7,7 +7,7 @@ import type { Graph, Node, Tensor } from './graph.ts';
 import { Guards } from './guards.ts';
 import { checkBindable } from './memory.ts';
 import { optimise, type PassName } from './passes/index.ts';
-import { type External, type Plan, planGraph } from './plan.ts';
+import { type External, type Plan, type PlannedLaunch, planGraph } from './plan.ts';
 
 export interface ProgramOptions {
   /** Tensors whose values are read after a run. */
@@ -105,6 +105,16 @@ export class Program {
   /** Runs once with a timer around every launch; see Executor.profile. */
   profile(): Promise<Float64Array> {
     return this.#executor.profile();
+  }
+
+  /** What `profile` and `time` measure with; see LaunchTimer. */
+  get clock(): 'timestamp queries' | 'wall clock' {
+    return this.#executor.clock;
+  }
+
+  /** Seconds of one run, from `repeats` runs in one submit; see Executor.time. */
+  time(repeats: number, picks?: (planned: PlannedLaunch) => boolean): Promise<number> {
+    return this.#executor.time(repeats, picks);
   }
 
   /** A contiguous result's bytes, once the runs so far are done. */

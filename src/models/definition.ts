@@ -27,9 +27,9 @@ export interface ModelDefinition {
   readonly smallestTrainingImage?: number;
   /**
    * Whether the head averages the maps and weighs them in one linear layer, so that its weights draw the class activation
-   * map (Zhou et al. 2016); otherwise the gradient of the logit does (Grad-CAM, Selvaraju et al. 2017).
+   * map (Zhou et al. 2016): default true; otherwise the gradient of the logit does (Grad-CAM, Selvaraju et al. 2017).
    */
-  readonly headAveragesMaps: boolean;
+  readonly headAveragesMaps?: boolean;
   /** Traces the network on normalised images [N,S,S,4] (red, green, blue, 0). */
   build(network: Network, image: Tensor, outputs: number): Outputs;
 }

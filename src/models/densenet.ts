@@ -17,7 +17,6 @@ function densenet(name: string, growth: number, blocks: readonly number[], initi
     name,
     title: name.replace(/^densenet/, 'DenseNet '),
     head: 'classifier',
-    headAveragesMaps: true,
     smallestImage: 29,
     build(network, image, outputs) {
       let x = network.conv2d('features.conv0', image, {

@@ -173,7 +173,6 @@ export function inception({ auxiliary }: { auxiliary: boolean }): ModelDefinitio
     name: 'inception_v3',
     title: 'Inception V3',
     head: 'fc',
-    headAveragesMaps: true,
     smallestImage: 75,
     ...(auxiliary ? withAuxiliary : {}),
     build(network, image, outputs) {

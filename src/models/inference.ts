@@ -33,7 +33,7 @@ export function checkImageSize(
 export class Inference {
   readonly model: Model;
   readonly options: InferenceOptions;
-  readonly #program: Program;
+  readonly program: Program;
   readonly #images: ImageInput;
   readonly #logits: Tensor;
   readonly #maps: Tensor;
@@ -46,7 +46,7 @@ export class Inference {
   ) {
     this.model = model;
     this.options = options;
-    this.#program = parts.program;
+    this.program = parts.program;
     this.#images = parts.images;
     this.#logits = parts.logits;
     this.#maps = parts.maps;
@@ -76,24 +76,29 @@ export class Inference {
 
   /** Queues a batch; `value` holds its logits as f32, `outputs` an image. Waits only while too many are in flight. */
   async run(batch: ImageBatch): Promise<Pending> {
-    this.#images.write(this.#program, batch);
-    this.#program.run();
-    const { buffer, offset } = this.#program.locate(this.#logits);
+    this.#images.write(this.program, batch);
+    this.program.run();
+    const { buffer, offset } = this.program.locate(this.#logits);
     return this.#ring.enqueue(buffer, offset);
   }
 
   /** The last feature maps of the batch that ran last: shape, and where they lie. */
   get maps(): { tensor: Tensor; buffer: GPUBuffer; offset: number } {
-    return { tensor: this.#maps, ...this.#program.locate(this.#maps) };
+    return { tensor: this.#maps, ...this.program.locate(this.#maps) };
+  }
+
+  /** [N,1,1,outputs], what a run computes last. */
+  get logits(): Tensor {
+    return this.#logits;
   }
 
   /** Bytes of the buffers that hold activations. */
   get bytes(): number {
-    return this.#program.bytes;
+    return this.program.bytes;
   }
 
   async destroy(): Promise<void> {
     await this.#ring.destroy();
-    this.#program.destroy();
+    this.program.destroy();
   }
 }

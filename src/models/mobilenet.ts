@@ -65,7 +65,6 @@ export const mobilenetV2: ModelDefinition = {
   name: 'mobilenet_v2',
   title: 'MobileNet V2',
   head: 'classifier.1',
-  headAveragesMaps: true,
   smallestImage: 32,
   build(network, image, outputs) {
     let x = convNorm(network, numbered('features.0'), image, {

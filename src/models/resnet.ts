@@ -64,7 +64,6 @@ function resnet(name: string, title: string, block: Block, layers: readonly numb
     name,
     title,
     head: 'fc',
-    headAveragesMaps: true,
     smallestImage: 32,
     build(network, image, outputs) {
       let x = conv(network, 'conv1', image, { channels: 64, kernel: 7, stride: 2 });

@@ -267,6 +267,11 @@ export class TrainingStep {
     }
   }
 
+  /** The batch's mean loss, [1]: what the forward pass ends in. */
+  get loss(): Tensor {
+    return this.#loss;
+  }
+
   /**
    * Queues one step; `value` holds the batch's loss, one f32. Waits only while too many steps are in flight, so a caller
    * reads the loss some steps late.

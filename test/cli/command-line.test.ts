@@ -137,6 +137,9 @@ describe('output', () => {
     ['models'],
     ['weights inspect'],
     ['weights convert'],
+    ['profile'],
+    ['bench kernels'],
+    ['bench step'],
     ['doctor'],
     ['start'],
   ])('murad %s --help', async (name) => {

@@ -37,7 +37,7 @@ export function startScript(script: string, folder: string, words: readonly stri
   return { process: child, ended };
 }
 
-const WITH_ADAPTER = new Set(['train', 'evaluate', 'predict', 'doctor']);
+const WITH_ADAPTER = new Set(['train', 'evaluate', 'predict', 'doctor', 'profile', 'bench']);
 
 /** The words with the adapter that the tests run on, where it is named and the command takes one. */
 function onTestAdapter(words: readonly string[]): readonly string[] {

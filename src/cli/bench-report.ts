@@ -1,0 +1,48 @@
+import { cpus, loadavg } from 'node:os';
+import { dirname } from 'node:path';
+import type { NodeAdapter } from '../gpu/node.ts';
+import { nodeFiles } from '../io/node.ts';
+import { makeOutputFolder } from './output-folder.ts';
+import { packageVersion } from './version.ts';
+
+/** What every figure is to be read with. */
+export interface Conditions {
+  /** ISO 8601. */
+  readonly date: string;
+  readonly version: string;
+  readonly adapter: string;
+  readonly kind: string;
+  readonly driver: string;
+  readonly node: string;
+  readonly platform: string;
+  readonly cores: number;
+  /** Processes that wanted a core in the last minute, this one included; 0 where the system does not tell. */
+  readonly load: number;
+}
+
+export function conditionsOf({ name, kind, driver }: NodeAdapter): Conditions {
+  return {
+    date: new Date().toISOString(),
+    version: packageVersion(),
+    adapter: name,
+    kind,
+    driver,
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    cores: cpus().length,
+    load: Number((loadavg()[0] ?? 0).toFixed(2)),
+  };
+}
+
+/** Makes the folders of files to write; throws where that fails, before an hour is spent on what they are to hold. */
+export async function makeFoldersOf(...files: (string | undefined)[]): Promise<void> {
+  for (const file of files) if (file !== undefined) await makeOutputFolder(dirname(file));
+}
+
+export const writeJson = (file: string, value: object): Promise<void> =>
+  nodeFiles.writeAtomic(file, `${JSON.stringify(value, null, 1)}\n`);
+
+/** A figure of a table: `-` where there is none. */
+export const figure = (value: number | null, digits = 1): string => (value === null ? '-' : value.toFixed(digits));
+
+export const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(1)} %`);

@@ -1,0 +1,42 @@
+import { benchStep, type StepResult } from '../bench/step.ts';
+import { findModel } from '../models/index.ts';
+import { checkImageSize } from '../models/inference.ts';
+import { conditionsOf, figure, makeFoldersOf, writeJson } from './bench-report.ts';
+import type { Context, Output } from './command.ts';
+import type { Options } from './options.ts';
+import { openDevice } from './session.ts';
+import { alignColumns } from './text-table.ts';
+import { asUsage } from './usage.ts';
+
+/** Time of inference and of a training step of a network, measured in turn. */
+export async function run(options: Options<'bench step'>, context: Context): Promise<Output> {
+  const { imageSize, batchSize, rounds } = options;
+  const definition = asUsage(() => findModel(options.model));
+  asUsage(() => checkImageSize(definition, imageSize));
+  await makeFoldersOf(options.out);
+  const { device, adapter } = await openDevice(options.adapter, context);
+  try {
+    const { inference, training, pipelines } = await benchStep(device, definition, { imageSize, batchSize, rounds });
+    const settings = { model: definition.name, image_size: imageSize, batch_size: batchSize, rounds };
+    const json = { conditions: conditionsOf(adapter), ...settings, pipelines, inference, training };
+    if (options.out) await writeJson(options.out, json);
+    const perImage = (ms: number) => figure(ms / batchSize, 2);
+    const cells = (name: string, result: StepResult) => [
+      name,
+      figure(result.ms_per_image, 2),
+      `${perImage(result.lower_ms)} to ${perImage(result.upper_ms)}`,
+      figure(result.images_per_s),
+      figure(result.planned_bytes / 2 ** 20, 0),
+    ];
+    const header = ['', 'ms per image', 'middle half', 'images/s', 'planned MiB'];
+    return {
+      json,
+      text: [
+        `${definition.title}, ${imageSize} px, batch ${batchSize}, medians of ${rounds} rounds of both in turn; ${pipelines} pipelines`,
+        ...alignColumns([header, cells('inference', inference), cells('training step', training)], 1),
+      ].join('\n'),
+    };
+  } finally {
+    device.destroy();
+  }
+}

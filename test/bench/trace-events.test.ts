@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { summarise } from '../../src/bench/profile.ts';
+import { traceOf } from '../../src/bench/trace-events.ts';
+import { planOfStep } from './plans.ts';
+
+test('a trace has a track a phase and the launches end to end, in microseconds', () => {
+  const { plan, end } = planOfStep();
+  const peaks = { flops: 1e9, halfFlops: null, bandwidth: 1e9 };
+  const seconds = plan.launches.map((_, index) => 0.001 * (index + 1));
+  const { launches } = summarise(plan.launches, seconds, end, peaks);
+  const trace = traceOf(launches, 'a step', { driver: 'none' });
+  expect(JSON.parse(JSON.stringify(trace))).toEqual(trace);
+  expect(trace).toMatchObject({ displayTimeUnit: 'ms', otherData: { driver: 'none' } });
+  const names = trace.traceEvents.filter(({ ph }) => ph === 'M');
+  expect(names.map(({ name, tid, args }) => [name, tid, args])).toEqual([
+    ['process_name', 0, { name: 'a step' }],
+    ['thread_name', 1, { name: 'forward' }],
+    ['thread_name', 2, { name: 'backward' }],
+    ['thread_name', 3, { name: 'optimiser' }],
+  ]);
+  const events = trace.traceEvents.filter(({ ph }) => ph === 'X');
+  expect(events.map(({ tid }) => tid)).toEqual([1, 1, 2, 2, 3]);
+  let at = 0;
+  for (const [index, { ts, dur }] of events.entries()) {
+    expect([ts, dur]).toEqual([expect.closeTo(at, 6), expect.closeTo(1000 * (index + 1), 6)]);
+    at += 1000 * (index + 1);
+  }
+  expect(events[0]).toMatchObject({
+    name: 'conv2d features.conv0',
+    cat: 'conv2d_pixels:forward/pixels',
+    args: {
+      layer: 'features.conv0',
+      sizes: '2x4x4x4, 3x3x4x8 -> 2x4x4x8',
+      flops: plan.launches[0]?.cost.flops,
+      bytes: plan.launches[0]?.cost.bytes,
+      limit: 'compute',
+    },
+  });
+  expect(events[4]?.name).toBe('adam');
+});
+
+test('an inference has a forward track alone', () => {
+  const { plan, end } = planOfStep();
+  const peaks = { flops: 1e9, halfFlops: null, bandwidth: 1e9 };
+  const { launches } = summarise(plan.launches.slice(0, 2), [1, 1], end, peaks);
+  const { traceEvents } = traceOf(launches, 'an inference', {});
+  expect(traceEvents.filter(({ name }) => name === 'thread_name')).toHaveLength(1);
+});
