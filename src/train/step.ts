@@ -269,7 +269,7 @@ export class TrainingStep {
 
   /** The batch's mean loss, [1]: what the forward pass ends in. */
   get loss(): Tensor {
-    return this.#loss;
+    return this.#parts.loss;
   }
 
   /**

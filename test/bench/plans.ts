@@ -17,7 +17,7 @@ export function planOfStep() {
   const [y] = graph.emit(conv2d, [x, weight], GEOMETRY) as [Tensor];
   const [end] = graph.emit(activate, [y], { activation: 'relu' }) as [Tensor];
   const seed = graph.input('seed', end.shape);
-  const found = gradients(graph, [weight], undefined, new Map([[end, seed]]));
+  const found = gradients(graph, [weight], [], new Map([[end, seed]]));
   const moments = ['m', 'v'].map((name) => graph.state(name, weight.shape));
   const step = graph.input('step', [STEP_WORDS], 'u32');
   graph.emit(adam, [weight, found.get(weight), ...moments, step], {});

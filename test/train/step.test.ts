@@ -158,7 +158,7 @@ describe('what a training step refuses', () => {
 
   test('an image that is too small', async () => {
     await expect(withTraining({ imageSize: 16 }, async () => {})).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[UserError: densenet121 cannot take images of 16 pixels: the smallest --image-size is 32]`,
+      `[UserError: densenet121 cannot take images of 16 pixels: the smallest --image-size is 29]`,
     );
   });
 });
