@@ -70,10 +70,19 @@ export async function run(options: Options<'predict'>, context: Context): Promis
   const files = cam ? await overlayFiles(cam, images) : undefined;
   const { device } = await openDevice(options.adapter, context);
   const model = createModel(device, loaded, context);
-  const inference = await Inference.create(model, { batchSize: 1, imageSize: loaded.imageSize });
+  const inference = await Inference.create(model, {
+    batchSize: 1,
+    imageSize: loaded.imageSize,
+    cam: files !== undefined,
+  });
   if (cam && elementCount(inference.maps.tensor.shape.slice(1, 3)) === 1) {
     context.note(
       `at ${loaded.imageSize} px the class activation maps have one point: overlays show nothing; give a larger --image-size`,
+    );
+  }
+  if (cam && inference.mapWeights) {
+    context.note(
+      `${loaded.definition.name}'s head does not weigh its maps: overlays are Grad-CAM, from the logit's gradient`,
     );
   }
   const predictions: ImagePrediction[] = [];

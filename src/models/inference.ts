@@ -3,6 +3,7 @@ import { type Pending, ReadbackRing } from '../gpu/readback.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
 import { type ModelDefinition, smallestTrainingImage } from './definition.ts';
+import { firstLogits, traceMapGradients } from './grad-cam.ts';
 import { type ImageBatch, ImageInput } from './images.ts';
 import type { Model } from './model.ts';
 import { Network } from './network.ts';
@@ -13,6 +14,25 @@ export interface InferenceOptions {
   readonly imageSize: number;
   /** 1 where every image is grey: a third of the bytes. */
   readonly channels?: 1 | 3;
+  /** Whether class activation maps will be drawn: a network whose head does not weigh its maps needs gradients for them. */
+  readonly cam?: boolean;
+}
+
+/** A tensor that a run left on the device. */
+export interface Located {
+  readonly tensor: Tensor;
+  readonly buffer: GPUBuffer;
+  /** In bytes. */
+  readonly offset: number;
+}
+
+/** The tensors of an inference's plan. */
+interface InferenceParts {
+  readonly program: Program;
+  readonly images: ImageInput;
+  readonly logits: Tensor;
+  readonly maps: Tensor;
+  readonly mapWeights: Tensor | undefined;
 }
 
 /** Throws where the network cannot take images of that size, or cannot be trained on them. */
@@ -34,22 +54,14 @@ export class Inference {
   readonly model: Model;
   readonly options: InferenceOptions;
   readonly program: Program;
-  readonly #images: ImageInput;
-  readonly #logits: Tensor;
-  readonly #maps: Tensor;
+  readonly #parts: InferenceParts;
   readonly #ring: ReadbackRing;
 
-  private constructor(
-    model: Model,
-    options: InferenceOptions,
-    parts: { program: Program; images: ImageInput; logits: Tensor; maps: Tensor },
-  ) {
+  private constructor(model: Model, options: InferenceOptions, parts: InferenceParts) {
     this.model = model;
     this.options = options;
     this.program = parts.program;
-    this.#images = parts.images;
-    this.#logits = parts.logits;
-    this.#maps = parts.maps;
+    this.#parts = parts;
     this.#ring = new ReadbackRing(model.device, 4 * options.batchSize * model.outputs);
   }
 
@@ -58,16 +70,21 @@ export class Inference {
     checkImageSize(model.definition, options.imageSize);
     const graph = new Graph();
     const network = new Network(graph, { training: false });
-    const { batchSize, imageSize: size, channels = 3 } = options;
+    const { batchSize, imageSize: size, channels = 3, cam = false } = options;
     const images = new ImageInput(graph, network, { batchSize, size, channels });
-    const { logits, maps } = model.definition.build(network, images.image, model.outputs);
+    const outputs = model.definition.build(network, images.image, model.outputs);
+    const { logits, maps } = outputs;
+    const byGradient = cam && model.definition.headAveragesMaps === false;
+    const gradient = byGradient ? traceMapGradients(graph, outputs) : undefined;
     const program = await Program.compile(model.device, graph, {
-      results: [logits, maps],
+      results: [logits, maps, ...(gradient ? [gradient.weights] : [])],
       places: model.places(network),
       bindings: [...model.parameters.bindings(), ...model.statistics.bindings()],
     });
+    if (gradient) program.write(gradient.seed, firstLogits(gradient.seed));
+    const parts = { program, images, logits, maps, mapWeights: gradient?.weights };
     try {
-      return await model.device.allocate(() => new Inference(model, options, { program, images, logits, maps }));
+      return await model.device.allocate(() => new Inference(model, options, parts));
     } catch (error) {
       program.destroy();
       throw error;
@@ -76,20 +93,25 @@ export class Inference {
 
   /** Queues a batch; `value` holds its logits as f32, `outputs` an image. Waits only while too many are in flight. */
   async run(batch: ImageBatch): Promise<Pending> {
-    this.#images.write(this.program, batch);
+    this.#parts.images.write(this.program, batch);
     this.program.run();
-    const { buffer, offset } = this.program.locate(this.#logits);
+    const { buffer, offset } = this.program.locate(this.#parts.logits);
     return this.#ring.enqueue(buffer, offset);
   }
 
-  /** The last feature maps of the batch that ran last: shape, and where they lie. */
-  get maps(): { tensor: Tensor; buffer: GPUBuffer; offset: number } {
-    return { tensor: this.#maps, ...this.program.locate(this.#maps) };
+  /** The last feature maps of the batch that ran last. */
+  get maps(): Located {
+    return this.#located(this.#parts.maps);
+  }
+
+  /** [N,1,1,C]: how much each map raised the logit of each image, where the gradient says so and not the head's weights. */
+  get mapWeights(): Located | undefined {
+    return this.#parts.mapWeights && this.#located(this.#parts.mapWeights);
   }
 
   /** [N,1,1,outputs], what a run computes last. */
   get logits(): Tensor {
-    return this.#logits;
+    return this.#parts.logits;
   }
 
   /** Bytes of the buffers that hold activations. */
@@ -100,5 +122,9 @@ export class Inference {
   async destroy(): Promise<void> {
     await this.#ring.destroy();
     this.program.destroy();
+  }
+
+  #located(tensor: Tensor): Located {
+    return { tensor, ...this.program.locate(tensor) };
   }
 }

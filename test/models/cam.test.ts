@@ -96,7 +96,11 @@ describeOnFastAdapter('class activation maps of DenseNet-121', () => {
     });
     afterAll(() => run.program.destroy());
     const draw = (slot: number, picture: Picture) =>
-      drawClassActivationMap({ model, maps: { tensor: run.maps, ...run.program.locate(run.maps) } }, slot, picture);
+      drawClassActivationMap(
+        { model, maps: { tensor: run.maps, ...run.program.locate(run.maps) }, mapWeights: undefined },
+        slot,
+        picture,
+      );
 
     test('logits', async () => {
       const logits = new Float32Array(await run.program.read(run.logits));

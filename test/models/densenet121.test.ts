@@ -33,7 +33,7 @@ describe('state', () => {
   });
 });
 
-const expected = { definition, branches: branchesOf(fixture, readGolden<Tipped>('densenet121_tipped.json')) };
+const expected = { definition, branches: branchesOf(fixture, readGolden<Tipped>('networks/densenet121_tipped.json.gz')) };
 testLogits(device, expected);
 describeOnFastAdapter('training', () => {
   testTraining(device, expected);

@@ -4,11 +4,13 @@ import { findModel, models } from '../../src/models/index.ts';
 import { describeOnFastAdapter } from '../support/adapter.ts';
 import { readGolden } from '../support/golden.ts';
 import { useDevice } from '../support/use-device.ts';
-import type { Fixture } from './fixture.ts';
+import { branchesOf, type Fixture, type Tipped } from './fixture.ts';
 import { testLogits, testTraining } from './pytorch.ts';
 
 // DenseNet-121 has a file of its own, with more checks.
 const others = models.map(({ name }) => name).filter((name) => name !== 'densenet121' && name !== 'inception_v3');
+/** Networks in which a rectifier tips on some adapter, by test/golden/oracle/make_tipped.py. */
+const withTipped = new Set(['resnet34']);
 const networks = [
   ...others.map((name) => ({ name, definition: findModel(name) })),
   { name: 'inception_v3', definition: inception({ auxiliary: false }) },
@@ -19,7 +21,10 @@ describeOnFastAdapter('as PyTorch computes them', () => {
   const device = useDevice();
 
   describe.each(networks)('$name', ({ name, definition }) => {
-    const branches = [readGolden<Fixture>(`networks/${name}.json.gz`)] as const;
+    const fixture = readGolden<Fixture>(`networks/${name}.json.gz`);
+    const branches = withTipped.has(name)
+      ? branchesOf(fixture, readGolden<Tipped>(`networks/${name}_tipped.json.gz`))
+      : ([fixture] as const);
     testLogits(device, { definition, branches });
     testTraining(device, { definition, branches });
   });
