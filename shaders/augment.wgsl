@@ -9,6 +9,7 @@ const DEVIATION = vec3f(0.229, 0.224, 0.225);
 
 struct Parameters {
   images: u32,
+  first: u32,     // which of `images` is the first
   size: u32,
   yOffset: u32,   // in vec4f, like the stride
   yStride: u32,
@@ -56,7 +57,7 @@ fn augment(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   if (n >= parameters.images) {
     return;
   }
-  let image = images[n];
+  let image = images[parameters.first + n];
   let centre = (f32(parameters.size) - 1) / 2;
   let from_centre = vec2f(f32(index % parameters.size), f32(index / parameters.size % parameters.size)) - centre;
   let position = centre + vec2f(image.cosine * from_centre.x - image.sine * from_centre.y,

@@ -21,6 +21,7 @@ struct Parameters {
   high: f32,
   probability: f32,
   seed: u32,
+  first: u32,      // number of the first element, where a map is computed in parts
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -115,7 +116,7 @@ fn drop(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   let key = fmix32(parameters.seed ^ fmix32(step[0] + 0x9e3779b9u));
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    let element = row * parameters.channels + channel;
+    let element = parameters.first + row * parameters.channels + channel;
     let uniform_number = f32(fmix32(key + fmix32(element)) >> 8u) / 16777216f; // [0, 1)
     let kept = select(0f, 1 / (1 - parameters.probability), uniform_number >= parameters.probability);
     y[y_index(row, channel)] = a_at(row, channel) * kept;

@@ -24,12 +24,14 @@ struct Parameters {
   xStride: u32,
   yOffset: u32,    // of y or dy
   yStride: u32,
+  indicesOffset: u32,
+  indicesStride: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read> x: array<T>;
 @group(0) @binding(2) var<storage, read_write> y: array<T>;
-@group(0) @binding(3) var<storage, read_write> indices: array<I>; // contiguous
+@group(0) @binding(3) var<storage, read_write> indices: array<I>;
 @group(0) @binding(4) var<storage, read> dy: array<T>;
 @group(0) @binding(5) var<storage, read> taps: array<I>;          // the indices, read
 @group(0) @binding(6) var<storage, read_write> dx: array<T>;
@@ -61,7 +63,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       }
     }
     y[parameters.yOffset + row * parameters.yStride + channel] = best;
-    indices[row * parameters.channels + channel] = tap;
+    indices[parameters.indicesOffset + row * parameters.indicesStride + channel] = tap;
   }
 }
 
@@ -88,7 +90,8 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
             && oy < parameters.outHeight && ox < parameters.outWidth) {
           let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
           let gradient = dy[parameters.yOffset + pixel * parameters.yStride + channel];
-          let here = taps[pixel * parameters.channels + channel] == I(ky * parameters.kernelWidth + kx);
+          let tap = taps[parameters.indicesOffset + pixel * parameters.indicesStride + channel];
+          let here = tap == I(ky * parameters.kernelWidth + kx);
           sum += select(T(0), gradient, here);
         }
       }

@@ -1,23 +1,21 @@
 import { required } from '../base/errors.ts';
-import { channelsOf } from '../base/shape.ts';
+import { channelsOf, rowsOf } from '../base/shape.ts';
+import type { ViewStart } from '../kernels/definition.ts';
 import { copy } from '../kernels/elementwise.ts';
 import { type Graph, type Node, readersOf, type Tensor } from './graph.ts';
 
-interface Alias {
+interface Alias extends ViewStart {
   readonly of: Tensor;
-  /** In channels. */
-  readonly offset: number;
 }
 
-/** Where a tensor lies: in the memory of `root`, from a channel offset on. */
-export interface Place {
+/** Where a tensor lies: in the memory of `root`, from a row and channel on. */
+export interface Place extends ViewStart {
   readonly root: Tensor;
-  readonly offset: number;
 }
 
 /**
- * Decides which tensors share memory: parts of a concatenation are written side by side in the first place, slices are
- * views, and sums of gradients grow in place. Where that would overwrite something that is still read, or make one
+ * Decides which tensors share memory: parts of a concatenation are written side by side in the first place (or one after
+ * the other, along images), slices are views, and sums of gradients grow in place. Where that would overwrite something that is still read, or make one
  * dispatch read and write the same memory, a copy is inserted instead (the graph's nodes change).
  */
 export class Placement {
@@ -30,19 +28,28 @@ export class Placement {
     this.#graph = graph;
     this.#kept = kept;
     this.#readers = readersOf(graph.nodes);
+    for (const node of graph.nodes) this.#placeView(node);
     this.#placeParts();
     this.#readers = readersOf(graph.nodes);
-    this.#placeViewsAndSums();
+    this.#placeSums();
   }
 
   of(tensor: Tensor): Place {
     let root = tensor;
-    let offset = 0;
+    let [row, channel] = [0, 0];
     for (let alias = this.#aliases.get(root); alias; alias = this.#aliases.get(root)) {
       root = alias.of;
-      offset += alias.offset;
+      row += alias.row;
+      channel += alias.channel;
     }
-    return { root, offset };
+    return { root, row, channel };
+  }
+
+  #placeView({ op, inputs, outputs, attributes }: Node): void {
+    const [result] = outputs;
+    if (!op.view || !result) return;
+    const of = required(inputs[0], `${op.name}: x`);
+    this.#aliases.set(result, { of, ...op.view(attributes, of) });
   }
 
   #placeParts(): void {
@@ -50,42 +57,49 @@ export class Placement {
     for (const node of [...this.#graph.nodes].reverse()) {
       order.push(node);
       if (!node.op.joins) continue;
-      const whole = required(node.outputs[0], 'concat: y');
-      let offset = 0;
+      const of = required(node.outputs[0], 'concat: y');
+      let [row, channel] = [0, 0];
       const parts = [...node.inputs];
       parts.forEach((part, slot) => {
         if (!part) return;
-        const channels = channelsOf(part.shape);
-        if (isOnce(part, parts) && this.#canJoin(part, node, offset)) {
-          this.#aliases.set(part, { of: whole, offset });
+        if (isOnce(part, parts) && this.#canJoin(part, node, channel)) {
+          this.#aliases.set(part, { of, row, channel });
         } else {
           const copied = this.#copyOf(part, node.scope);
-          this.#aliases.set(required(copied.outputs[0], 'copy: y'), { of: whole, offset });
+          this.#aliases.set(required(copied.outputs[0], 'copy: y'), { of, row, channel });
           node.inputs[slot] = copied.outputs[0];
           order.push(copied);
         }
-        offset += channels;
+        if (node.op.joins === 'images') row += rowsOf(part.shape);
+        else channel += channelsOf(part.shape);
       });
     }
     this.#graph.nodes = order.reverse();
   }
 
-  #canJoin(part: Tensor, join: Node, offset: number): boolean {
+  #canJoin(part: Tensor, join: Node, channel: number): boolean {
     const whole = required(join.outputs[0], 'concat: y');
     const producer = part.producer;
     if (part.role !== 'intermediate' || !producer || this.#aliases.has(part) || this.#kept.has(part)) return false;
     if (producer.outputs[0] !== part || !(producer.op.stridedOutput || producer.op.joins)) return false;
-    if (channelsOf(part.shape) % 4 === 0 && (offset % 4 !== 0 || channelsOf(whole.shape) % 4 !== 0)) return false;
+    if (channelsOf(part.shape) % 4 === 0 && (channel % 4 !== 0 || channelsOf(whole.shape) % 4 !== 0)) return false;
     const { root } = this.of(whole);
     const sharesRoot = (tensor: Tensor | undefined) => tensor !== undefined && this.of(tensor).root === root;
     const writesBeside = producer.op.stridedOutput === true && producer.inputs.some(sharesRoot);
-    const readBeside = (this.#readers.get(part) ?? []).some(
-      (reader) => reader !== join && !reader.op.view && reader.outputs.some(sharesRoot),
+    const readBeside = this.#readersThroughViews(part).some(
+      (reader) => reader !== join && reader.outputs.some(sharesRoot),
     );
     return !writesBeside && !readBeside;
   }
 
-  #placeViewsAndSums(): void {
+  /** The nodes that read a tensor or a view of it. */
+  #readersThroughViews(tensor: Tensor): Node[] {
+    return (this.#readers.get(tensor) ?? []).flatMap((reader) =>
+      reader.op.view ? reader.outputs.flatMap((view) => this.#readersThroughViews(view)) : [reader],
+    );
+  }
+
+  #placeSums(): void {
     const position = new Map(this.#graph.nodes.map((node, index) => [node, index]));
     const order: Node[] = [];
     this.#graph.nodes.forEach((node, index) => {
@@ -94,8 +108,8 @@ export class Placement {
       const into = slot === undefined ? undefined : node.inputs[slot];
       let copyAfter: Node | undefined;
       if (node.op.view && result) {
-        const source = required(node.inputs[0], `${node.op.name}: x`);
-        this.#aliases.set(result, { of: source, offset: node.op.view(node.attributes) });
+        // The input may be a copy by now.
+        this.#placeView(node);
         if (!this.#isAligned(result)) copyAfter = this.#copyForReaders(result, node.scope);
       } else if (into && result && slot !== undefined) {
         const placed = this.#aliases.get(result);
@@ -106,7 +120,7 @@ export class Placement {
           node.inputs[slot] = target;
           order.push(copied);
         }
-        this.#aliases.set(result, { of: node.inputs[slot] as Tensor, offset: 0 });
+        this.#aliases.set(result, { of: node.inputs[slot] as Tensor, row: 0, channel: 0 });
       }
       order.push(node, ...(copyAfter ? [copyAfter] : []));
     });
@@ -115,8 +129,8 @@ export class Placement {
 
   /** Whether rows begin at multiples of four elements where kernels read them four at once: see Operand. */
   #isAligned(tensor: Tensor): boolean {
-    const { root, offset } = this.of(tensor);
-    return channelsOf(tensor.shape) % 4 !== 0 || (offset % 4 === 0 && channelsOf(root.shape) % 4 === 0);
+    const { root, channel } = this.of(tensor);
+    return channelsOf(tensor.shape) % 4 !== 0 || (channel % 4 === 0 && channelsOf(root.shape) % 4 === 0);
   }
 
   /** A copy of a tensor that all its readers take instead. */
@@ -139,12 +153,8 @@ export class Placement {
   #readLater(tensor: Tensor, index: number, position: ReadonlyMap<Node, number>): boolean {
     const place = this.of(tensor);
     if (place.root.role !== 'intermediate') return true;
-    const end = place.offset + channelsOf(tensor.shape);
     for (const [other, readers] of [...this.#readers, ...[...this.#kept].map((kept) => [kept, []] as const)]) {
-      const there = this.of(other);
-      if (there.root !== place.root || there.offset >= end || there.offset + channelsOf(other.shape) <= place.offset) {
-        continue;
-      }
+      if (!overlap(tensor, place, other, this.of(other))) continue;
       if (other.producer && (position.get(other.producer) ?? 0) >= index) continue;
       if (this.#kept.has(other) || readers.some((reader) => (position.get(reader) ?? 0) > index)) return true;
     }
@@ -162,3 +172,14 @@ export class Placement {
 /** A part that is concatenated twice lies in neither place: copying it to the other would read and write one buffer. */
 const isOnce = (part: Tensor, parts: readonly (Tensor | undefined)[]): boolean =>
   parts.indexOf(part) === parts.lastIndexOf(part);
+
+/** Whether two tensors at their places have an element of memory in common. */
+function overlap(a: Tensor, placeA: Place, b: Tensor, placeB: Place): boolean {
+  return (
+    placeA.root === placeB.root &&
+    placeA.row < placeB.row + rowsOf(b.shape) &&
+    placeB.row < placeA.row + rowsOf(a.shape) &&
+    placeA.channel < placeB.channel + channelsOf(b.shape) &&
+    placeB.channel < placeA.channel + channelsOf(a.shape)
+  );
+}

@@ -92,10 +92,11 @@ function createOperand(
   storages: ReadonlyMap<Tensor, Storage>,
   externals: ReadonlyMap<Tensor, External>,
 ): Operand {
-  const { root, offset } = placement.of(tensor);
+  const { root, row, channel } = placement.of(tensor);
   const { shape, dtype } = tensor;
   const external = externals.get(root);
   const stride = channelsOf(root.shape);
+  const offset = row * stride + channel;
   if (external) return { shape, dtype, storage: external.storage, offset: external.offset + offset, stride };
   return { shape, dtype, storage: required(storages.get(root), `memory of ${tensor.name}`), offset, stride };
 }

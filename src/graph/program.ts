@@ -21,6 +21,8 @@ export interface ProgramOptions {
   readonly variant?: (node: Node) => string | undefined;
   /** For tests: every tensor lies between guard words, in a buffer of its own that was full of NaN. */
   readonly guarded?: boolean;
+  /** For tests: operands beyond it are cut; default: what the device can bind. */
+  readonly maxBindingBytes?: number;
 }
 
 /** A graph made ready to run on a device: its inputs can be written, its results read. */
@@ -48,7 +50,7 @@ export class Program {
   static async compile(device: Device, graph: Graph, options: ProgramOptions): Promise<Program> {
     const { results, places = new Map<Tensor, External>() } = options;
     const kept = new Set([...results, ...places.keys()]);
-    optimise(graph, kept, options.without);
+    optimise(graph, kept, options.without, options.maxBindingBytes ?? device.traits.maxBindingBytes);
     const external = new Map(places);
     const bindings = new Map(options.bindings ?? []);
     const guards = options.guarded ? new Guards(device) : undefined;

@@ -1,6 +1,6 @@
 import { required, ShapeError } from '../base/errors.ts';
 import { channelsOf, elementCount, formatShape, type Shape } from '../base/shape.ts';
-import { f32, type Launch, type LaunchContext, type OpDefinition } from './definition.ts';
+import { f32, type ImageRange, type Launch, type LaunchContext, type OpDefinition } from './definition.ts';
 import { bytesOf, gridOf, placement, vectorType, vectorWidth } from './launch.ts';
 
 export interface AdaptiveAvgPool2dAttributes {
@@ -9,6 +9,11 @@ export interface AdaptiveAvgPool2dAttributes {
 }
 
 type GradientAttributes = AdaptiveAvgPool2dAttributes & { readonly xShape: Shape };
+
+const rangeOf = (attributes: GradientAttributes, { count }: ImageRange): GradientAttributes => ({
+  ...attributes,
+  xShape: [count, ...attributes.xShape.slice(1)],
+});
 
 function launch(
   entry: 'forward' | 'data_gradient',
@@ -46,6 +51,7 @@ export const adaptiveAvgPool2d: OpDefinition<AdaptiveAvgPool2dAttributes> = {
   inputs: ['x'],
   outputs: ['y'],
   stridedOutput: true,
+  images: {},
   shape([x], { size }) {
     const shape = x?.shape ?? [];
     if (shape.length !== 4) {
@@ -70,6 +76,7 @@ export const adaptiveAvgPool2dGradient: OpDefinition<GradientAttributes> = {
   inputs: ['dy'],
   outputs: ['dx'],
   stridedOutput: true,
+  images: { attributes: rangeOf },
   shape: (_inputs, { xShape }) => [f32(...xShape)],
   cost: ({ inputs, outputs }) => ({
     flops: elementCount(outputs[0]?.shape ?? []),

@@ -30,7 +30,23 @@ function augmentCase(name: string, size: number, pictures: readonly Picture[]): 
   };
 }
 
+/** The last `images` of a case's images alone. */
+function lastOf(images: number, whole: Case<AugmentAttributes>): Case<AugmentAttributes> {
+  const first = whole.attributes.images - images;
+  return {
+    ...whole,
+    name: `${whole.name}, from image ${first} on`,
+    attributes: { ...whole.attributes, images, first },
+  };
+}
+
 const plain: Picture = { channels: 1, flip: false, degrees: 0 };
+
+const mixed = augmentCase('grey and colour, flipped and turned', 11, [
+  { channels: 3, flip: true, degrees: 30 },
+  { channels: 1, flip: true, degrees: -13 },
+  { channels: 3, flip: false, degrees: 3 },
+]);
 
 export const augmentCases: OpCases<AugmentAttributes> = {
   op: augment,
@@ -42,11 +58,8 @@ export const augmentCases: OpCases<AugmentAttributes> = {
       { ...plain, degrees: 17 },
       { ...plain, degrees: -29.5 },
     ]),
-    augmentCase('grey and colour, flipped and turned', 11, [
-      { channels: 3, flip: true, degrees: 30 },
-      { channels: 1, flip: true, degrees: -13 },
-      { channels: 3, flip: false, degrees: 3 },
-    ]),
+    mixed,
+    lastOf(2, mixed),
     augmentCase('a quarter and a half turn', 6, [
       { ...plain, degrees: 90 },
       { channels: 3, flip: false, degrees: 180 },

@@ -44,14 +44,14 @@ export const normalisedByte = (value: number, channel: number): number =>
   (value / 255 - (MEAN[channel] as number)) / (DEVIATION[channel] as number);
 
 /** x [N,size,size,4]: the fourth channel is 0. A place is known to eps times the size of the picture. */
-export const augmentReference: Reference<AugmentAttributes> = (inputs, { size }) => {
+export const augmentReference: Reference<AugmentAttributes> = (inputs, { size, first = 0 }) => {
   const [bytes, images] = [required(inputs[0], 'bytes'), required(inputs[1], 'images')];
   const byte = (place: number) => (at(bytes, Math.floor(place / 4)) >>> (8 * (place % 4))) & 255;
   return (_, index): Element => {
     const channel = index % 4;
     if (channel === 3) return rounded(0, 0);
     const pixel = Math.floor(index / 4);
-    const image = Math.floor(pixel / size / size) * AUGMENT_WORDS;
+    const image = (first + Math.floor(pixel / size / size)) * AUGMENT_WORDS;
     const offset = at(images, image) + (at(images, image + 1) === 3 ? channel * size * size : 0);
     const plane: Plane = { width: size, height: size, value: (y, x) => byte(offset + y * size + x) };
     const source = at(images, image + 2) === 1 ? mirrored(plane) : plane;

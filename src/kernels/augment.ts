@@ -10,12 +10,14 @@ export const AUGMENT_WORDS = 5;
 
 export interface AugmentAttributes {
   readonly images: number;
+  /** Row of the `images` tensor that the first image is described in; default 0. */
+  readonly first?: number;
   /** Width and height of every image in pixels. */
   readonly size: number;
 }
 
 /**
- * Flips, turns and normalises a batch of 8-bit images: bytes (u32 words), images [N,5] -> x [N,size,size,4], the fourth
+ * Flips, turns and normalises a batch of 8-bit images: bytes (u32 words), images (5 words each) -> x [N,size,size,4], the fourth
  * channel 0. See shaders/augment.wgsl for the order and the sampling.
  */
 export const augment: OpDefinition<AugmentAttributes> = {
@@ -23,6 +25,14 @@ export const augment: OpDefinition<AugmentAttributes> = {
   inputs: ['bytes', 'images'],
   outputs: ['x'],
   stridedOutput: true,
+  images: {
+    whole: [0, 1],
+    attributes: (attributes, { first, count }) => ({
+      ...attributes,
+      images: count,
+      first: (attributes.first ?? 0) + first,
+    }),
+  },
   shape: (_inputs, { images, size }) => [f32(images, size, size, 4)],
   cost: ({ inputs, outputs }) => ({
     flops: 20 * elementCount(outputs[0]?.shape ?? []),
@@ -32,7 +42,7 @@ export const augment: OpDefinition<AugmentAttributes> = {
     {
       name: 'pixels',
       fits: () => true,
-      launches({ inputs, outputs, attributes: { images, size } }) {
+      launches({ inputs, outputs, attributes: { images, first = 0, size } }) {
         const y = required(outputs[0], 'augment: x');
         return [
           {
@@ -44,7 +54,7 @@ export const augment: OpDefinition<AugmentAttributes> = {
               images: required(inputs[1], 'augment: images'),
               y,
             },
-            uniforms: { images, size, yOffset: y.offset / 4, yStride: y.stride / 4 },
+            uniforms: { images, first, size, yOffset: y.offset / 4, yStride: y.stride / 4 },
             workgroups: [...spread(ceilDivide(images * size * size, LANES)), 1],
           },
         ];

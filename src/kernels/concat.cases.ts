@@ -1,6 +1,7 @@
 import type { TensorType } from '../base/shape.ts';
-import { concatReference, narrowReference } from './concat.reference.ts';
-import { concat, type NarrowAttributes, narrow } from './concat.ts';
+import { concatImagesReference, concatReference, narrowImagesReference, narrowReference } from './concat.reference.ts';
+import { concat, concatImages, type NarrowAttributes, narrow, narrowImages } from './concat.ts';
+import type { ImageRange } from './definition.ts';
 import { normal } from './draw.ts';
 import { add, copy } from './elementwise.ts';
 import type { Case, Emit, OpCases } from './reference.ts';
@@ -74,6 +75,42 @@ const narrowCase = (channels: number, attributes: NarrowAttributes): Case<Narrow
     emit(copy, emit(narrow, inputs, attributes), {}),
 });
 
+const batches = (name: string, images: readonly number[], channels: number) =>
+  images.map((count, index) => normal(`${name}.${index}`, [count, 3, 2, channels]));
+
+const concatImagesCase = (images: readonly number[], channels: number): Case<NoAttributes> => ({
+  name: `images ${images.join(' + ')} of ${channels} channels`,
+  inputs: batches(`concat images ${images}`, images, channels),
+  attributes: {},
+});
+
+/** Ranges of a tensor, each computed of the same range of another one and put together again beside a third. */
+const ranges = (channels: number, other: number): Case<NoAttributes> => ({
+  name: `ranges of ${channels} channels beside ${other} channels`,
+  inputs: [...batches('ranges', [3], channels), ...batches('beside ranges', [3], other)],
+  attributes: {},
+  trace<S extends TensorType>(emit: Emit<S>, [x, beside]: readonly S[]) {
+    const [whole] = emit(add, [x, x], {});
+    const parts = [
+      { first: 0, count: 1 },
+      { first: 1, count: 2 },
+    ].flatMap((range) => {
+      const [part] = emit(narrowImages, [whole], range);
+      return emit(add, [part, part], {});
+    });
+    const [joined] = emit(concatImages, parts, {});
+    return emit(concat, [beside, joined, whole], {});
+  },
+});
+
+const narrowImagesCase = (channels: number, attributes: ImageRange): Case<ImageRange> => ({
+  name: `${attributes.count} of 5 images of ${channels} channels from ${attributes.first}`,
+  inputs: batches('narrow images', [5], channels),
+  attributes,
+  trace: <S extends TensorType>(emit: Emit<S>, inputs: readonly S[]) =>
+    emit(copy, emit(narrowImages, inputs, attributes), {}),
+});
+
 export const concatCases: readonly OpCases[] = [
   {
     op: concat,
@@ -89,6 +126,28 @@ export const concatCases: readonly OpCases[] = [
       twice,
       nested,
       twiceNested,
+    ],
+  },
+  {
+    op: concatImages,
+    reference: concatImagesReference,
+    cases: [
+      concatImagesCase([2], 4),
+      concatImagesCase([1, 3, 2], 4),
+      concatImagesCase([2, 1], 3),
+      ranges(4, 8),
+      ranges(3, 4),
+      ranges(4, 3),
+    ],
+  },
+  {
+    op: narrowImages,
+    reference: narrowImagesReference,
+    maps: [0],
+    cases: [
+      narrowImagesCase(4, { first: 0, count: 5 }),
+      narrowImagesCase(8, { first: 2, count: 2 }),
+      narrowImagesCase(3, { first: 4, count: 1 }),
     ],
   },
   {

@@ -1,6 +1,7 @@
 import { required } from '../base/errors.ts';
-import { channelsOf } from '../base/shape.ts';
+import { channelsOf, elementCount } from '../base/shape.ts';
 import type { NarrowAttributes } from './concat.ts';
+import type { ImageRange } from './definition.ts';
 import { at, exact, type Reference } from './reference.ts';
 
 export const concatReference: Reference<Record<never, never>> = (inputs) => {
@@ -26,4 +27,14 @@ export const narrowReference: Reference<NarrowAttributes> = ([x], { start, chann
     const row = Math.floor(index / channels);
     return exact(at(source, row * channelsOf(source.shape) + start + (index % channels)));
   };
+};
+
+export const concatImagesReference: Reference<Record<never, never>> = (inputs) => {
+  const elements = inputs.flatMap((part) => [...required(part, 'part').values]);
+  return (_, index) => exact(elements[index] as number);
+};
+
+export const narrowImagesReference: Reference<ImageRange> = ([x], { first }) => {
+  const source = required(x, 'x');
+  return (_, index) => exact(at(source, first * elementCount(source.shape.slice(1)) + index));
 };

@@ -1,6 +1,6 @@
-import { ShapeError } from '../base/errors.ts';
-import { channelsOf, formatShape, sameShape } from '../base/shape.ts';
-import { f32, type OpDefinition } from './definition.ts';
+import { required, ShapeError } from '../base/errors.ts';
+import { channelsOf, formatShape, rowsOf, type Shape, sameShape } from '../base/shape.ts';
+import { f32, type ImageRange, type OpDefinition } from './definition.ts';
 
 /**
  * Concatenation along channels: any number of [N,H,W,Ci] -> [N,H,W,sum of Ci]. The planner makes its inputs be written
@@ -10,7 +10,8 @@ export const concat: OpDefinition<Record<never, never>> = {
   name: 'concat',
   inputs: ['parts'],
   outputs: ['y'],
-  joins: true,
+  joins: 'channels',
+  images: {},
   shape(inputs) {
     const shapes = inputs.map((input) => input?.shape ?? []);
     const rows = shapes[0]?.slice(0, -1) ?? [];
@@ -56,5 +57,52 @@ export const narrow: OpDefinition<NarrowAttributes> = {
   },
   cost: () => ({ flops: 0, bytes: 0 }),
   variants: [],
-  view: ({ start }) => start,
+  view: ({ start }) => ({ row: 0, channel: start }),
+  images: {},
+};
+
+/**
+ * Concatenation along images: any number of [Ni,H,W,C] -> [sum of Ni,H,W,C]. As with channels, the planner makes its
+ * inputs be written one after the other in the first place.
+ */
+export const concatImages: OpDefinition<Record<never, never>> = {
+  name: 'concat_images',
+  inputs: ['parts'],
+  outputs: ['y'],
+  joins: 'images',
+  shape(inputs) {
+    const shapes = inputs.map((input) => input?.shape ?? []);
+    const image = shapes[0]?.slice(1) ?? [];
+    if (inputs.some((input) => input?.dtype !== 'f32') || shapes.some((shape) => !sameShape(shape.slice(1), image))) {
+      throw new ShapeError(`concat_images: parts differ in more than images (${shapes.map(formatShape).join(', ')})`);
+    }
+    return [
+      f32(
+        shapes.reduce((sum, [images = 0]) => sum + images, 0),
+        ...image,
+      ),
+    ];
+  },
+  cost: () => ({ flops: 0, bytes: 0 }),
+  variants: [],
+};
+
+/** Elements of a shape's outermost dimension: [N,H,W,C] -> N. */
+const imagesOf = (shape: Shape): number => required(shape[0], 'the number of images');
+
+/** A range of images: x [N,H,W,C] -> a view [count,H,W,C] of x's memory. */
+export const narrowImages: OpDefinition<ImageRange> = {
+  name: 'narrow_images',
+  inputs: ['x'],
+  outputs: ['y'],
+  shape([x], { first, count }) {
+    const { shape, dtype } = required(x, 'narrow_images: x');
+    if (first < 0 || count < 1 || first + count > imagesOf(shape)) {
+      throw new ShapeError(`narrow_images: images ${first} to ${first + count} are not all in x ${formatShape(shape)}`);
+    }
+    return [{ shape: [count, ...shape.slice(1)], dtype }];
+  },
+  cost: () => ({ flops: 0, bytes: 0 }),
+  variants: [],
+  view: ({ first }, { shape }) => ({ row: (first * rowsOf(shape)) / imagesOf(shape), channel: 0 }),
 };

@@ -74,6 +74,31 @@ export interface PrologueSlots {
   readonly affine: number;
 }
 
+/** Consecutive images of a batch. */
+export interface ImageRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** The op of two inputs that makes one result of the results of all images before a range and of the range. */
+export type Combine = (range: ImageRange) => { readonly op: OpDefinition; readonly attributes: unknown };
+
+/** How an op is computed for a range of images at a time, where its operands are larger than an adapter can bind. */
+export interface ImageSplit<A> {
+  /** Inputs that every range takes whole: weights, statistics. The others are cut. */
+  readonly whole?: readonly number[];
+  /** For each output that reduces over the images, how results of ranges are combined; the others are cut. */
+  readonly combine?: readonly (Combine | undefined)[];
+  /** The attributes of a range, where they depend on the images; the inputs are those of all images. */
+  attributes?(attributes: A, range: ImageRange, inputs: readonly (TensorType | undefined)[]): A;
+}
+
+/** Where a view begins in its input. */
+export interface ViewStart {
+  readonly row: number;
+  readonly channel: number;
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a list of ops holds ops of any attributes
 export interface OpDefinition<A = any> {
   readonly name: string;
@@ -96,10 +121,15 @@ export interface OpDefinition<A = any> {
    * copies first where it is still read later.
    */
   readonly accumulates?: number;
-  /** The outputs are views of the input: no launch; returns the offset in channels. */
-  view?(attributes: A): number;
-  /** The output's memory is its inputs' side by side: an input that cannot be placed there is copied. */
-  readonly joins?: boolean;
+  /** The output is a view of the input: no launch. */
+  view?(attributes: A, x: TensorType): ViewStart;
+  /**
+   * The output's memory is its inputs' side by side along channels, or one after the other along images: an input that
+   * cannot be placed there is copied.
+   */
+  readonly joins?: 'channels' | 'images';
+  /** The op works image by image. Absent: its operands have to be within an adapter's limit. */
+  readonly images?: ImageSplit<A>;
 }
 
 /** Types of f32 tensors. */

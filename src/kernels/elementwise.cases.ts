@@ -28,7 +28,7 @@ const dropoutCase = (
   step: number,
   attributes: DropoutAttributes,
 ): Case<DropoutAttributes> => ({
-  name: `${name}, probability ${attributes.probability}, step ${step}`,
+  name: `${name}, probability ${attributes.probability}, step ${step}${attributes.first ? `, from ${attributes.first}` : ''}`,
   inputs: [normal(`${name}.x`, shape), words([1], [step])],
   attributes,
   differentiate: [0],
@@ -98,6 +98,7 @@ export const elementwiseCases: readonly OpCases[] = [
       ...everyShape((name, shape) => dropoutCase(name, shape, 7, { probability: 0.3, seed: 0x811c9dc5 })),
       dropoutCase('2x4x3x32', [2, 4, 3, 32], 0, { probability: 0.5, seed: 1 }),
       dropoutCase('2x4x3x32', [2, 4, 3, 32], 4294967295, { probability: 0, seed: 4294967295 }),
+      dropoutCase('2x3x5x7', [2, 3, 5, 7], 3, { probability: 0.4, seed: 9, first: 210 }),
     ],
   },
 ];

@@ -33,12 +33,12 @@ export const activationGradientReference: Reference<ActivationAttributes> = ([x,
 };
 
 /** An element is kept where its random number, a multiple of 2^-24 from (seed, step, position), is at least p. */
-export const dropoutReference: Reference<DropoutAttributes> = ([x, step], { probability, seed }) => {
+export const dropoutReference: Reference<DropoutAttributes> = ([x, step], { probability, seed, first = 0 }) => {
   const [source, number] = [required(x, 'x'), at(required(step, 'step'), 0)];
   const threshold = Math.fround(probability);
   const key = fmix32(seed ^ fmix32(number + 0x9e3779b9));
   return (_, index) => {
-    const drawn = (fmix32(key + fmix32(index)) >>> 8) / 2 ** 24;
+    const drawn = (fmix32(key + fmix32(first + index)) >>> 8) / 2 ** 24;
     const value = drawn >= threshold ? at(source, index) / (1 - probability) : 0;
     return rounded(value, Math.abs(value));
   };

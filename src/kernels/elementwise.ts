@@ -2,7 +2,7 @@ import { required, ShapeError, UserError } from '../base/errors.ts';
 import { elementCount, formatShape, sameShape, type TensorType } from '../base/shape.ts';
 import type { AdapterTraits } from '../base/traits.ts';
 import { type Activation, activationRange } from './activation.ts';
-import { f32, type Launch, type OpDefinition, type Operand } from './definition.ts';
+import { type Combine, f32, type Launch, type OpDefinition, type Operand } from './definition.ts';
 import { bytesOf, gridOf, placement, vectorType, vectorWidth } from './launch.ts';
 
 type Entry = 'copy' | 'add' | 'activate' | 'activate_gradient' | 'drop';
@@ -20,7 +20,7 @@ function elementwise(
   entry: Entry,
   operands: ElementwiseOperands,
   traits: AdapterTraits,
-  values: { low?: number; high?: number; probability?: number; seed?: number } = {},
+  values: { low?: number; high?: number; probability?: number; seed?: number; first?: number } = {},
 ): Launch {
   const { a, b, y } = operands;
   // A random number belongs to one element, so dropout counts in elements on every adapter.
@@ -42,6 +42,7 @@ function elementwise(
       high: 0,
       probability: 0,
       seed: 0,
+      first: 0,
       ...values,
     },
     workgroups: grid.workgroups,
@@ -65,6 +66,7 @@ export const copy: OpDefinition<Record<never, never>> = {
   inputs: ['x'],
   outputs: ['y'],
   stridedOutput: true,
+  images: {},
   shape: ([x]) => [required(x, 'copy: x')],
   cost: movedOnce,
   variants: [
@@ -84,6 +86,7 @@ export const add: OpDefinition<Record<never, never>> = {
   inputs: ['a', 'b'],
   outputs: ['y'],
   stridedOutput: true,
+  images: {},
   shape([a, b]) {
     if (!a || !b || !sameShape(a.shape, b.shape)) {
       throw new ShapeError(
@@ -105,6 +108,9 @@ export const add: OpDefinition<Record<never, never>> = {
   backward: ({ gradients: [dy] }) => [dy, dy],
 };
 
+/** The results of ranges of images are added up. */
+export const summed: Combine = () => ({ op: add, attributes: {} });
+
 export interface ActivationAttributes {
   readonly activation: Activation;
 }
@@ -115,6 +121,7 @@ export const activate: OpDefinition<ActivationAttributes> = {
   inputs: ['x'],
   outputs: ['y'],
   stridedOutput: true,
+  images: {},
   shape: ([x]) => [required(x, 'activation: x')],
   cost: movedOnce,
   variants: [
@@ -137,6 +144,7 @@ export const activateGradient: OpDefinition<ActivationAttributes> = {
   inputs: ['x', 'dy'],
   outputs: ['dx'],
   stridedOutput: true,
+  images: {},
   shape: ([x]) => [required(x, 'activation_gradient: x')],
   cost: movedOnce,
   variants: [
@@ -160,6 +168,8 @@ export interface DropoutAttributes {
   readonly probability: number;
   /** Tells this layer's random numbers from other layers'. */
   readonly seed: number;
+  /** Where x begins in the tensor whose elements the random numbers belong to, in elements; default 0. */
+  readonly first?: number;
 }
 
 /** Dropout in training: x and step (u32 [1], the number of the training step) -> y. Backward draws the same mask. */
@@ -168,6 +178,13 @@ export const dropout: OpDefinition<DropoutAttributes> = {
   inputs: ['x', 'step'],
   outputs: ['y'],
   stridedOutput: true,
+  images: {
+    whole: [1],
+    attributes: (attributes, { first }, [x]) => ({
+      ...attributes,
+      first: (attributes.first ?? 0) + first * elementCount(x?.shape.slice(1) ?? []),
+    }),
+  },
   shape([x], { probability }) {
     if (!(probability >= 0 && probability < 1)) {
       throw new UserError(`dropout: probability must be at least 0 and less than 1, got ${probability}`);
@@ -183,6 +200,7 @@ export const dropout: OpDefinition<DropoutAttributes> = {
         elementwise('drop', { a, y: required(y, 'dropout: y'), step: required(step, 'dropout: step') }, traits, {
           probability: attributes.probability,
           seed: attributes.seed,
+          first: attributes.first ?? 0,
         }),
       ],
     },

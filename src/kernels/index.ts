@@ -6,12 +6,13 @@ import {
   batchNormApply,
   batchNormDataGradient,
   batchNormFold,
+  batchNormMergeMoments,
   batchNormMoments,
   batchNormWeightGradient,
 } from './batch-norm/index.ts';
 import { bceWithLogits, bceWithLogitsGradient } from './bce-with-logits.ts';
 import { classActivationMap } from './class-activation-map.ts';
-import { concat, narrow } from './concat.ts';
+import { concat, concatImages, narrow, narrowImages } from './concat.ts';
 import { conv2d, conv2dDataGradient, conv2dWeightGradient } from './conv2d/index.ts';
 import type { OpDefinition } from './definition.ts';
 import { activate, activateGradient, add, copy, dropout } from './elementwise.ts';
@@ -40,12 +41,14 @@ export const ops: readonly OpDefinition[] = [
   batchNormApply,
   batchNormDataGradient,
   batchNormFold,
+  batchNormMergeMoments,
   batchNormMoments,
   batchNormWeightGradient,
   bceWithLogits,
   bceWithLogitsGradient,
   classActivationMap,
   concat,
+  concatImages,
   conv2d,
   conv2dDataGradient,
   conv2dWeightGradient,
@@ -56,5 +59,6 @@ export const ops: readonly OpDefinition[] = [
   maxPool2d,
   maxPool2dGradient,
   narrow,
+  narrowImages,
   sumOverRows,
 ];

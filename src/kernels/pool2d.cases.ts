@@ -102,7 +102,7 @@ export const pool2dCases: readonly OpCases[] = [
       negative,
     ],
   },
-  { op: maxPool2dGradient, reference: maxPool2dGradientReference, maps: [0], cases: pools.map(maxGradientCase) },
+  { op: maxPool2dGradient, reference: maxPool2dGradientReference, maps: [0, 1], cases: pools.map(maxGradientCase) },
   {
     op: avgPool2d,
     reference: avgPool2dReference,

@@ -1,6 +1,6 @@
 import { required, ShapeError } from '../base/errors.ts';
 import { channelsOf, elementCount, formatShape, type Shape } from '../base/shape.ts';
-import { f32, type LaunchContext, type OpDefinition, type Signature } from './definition.ts';
+import { f32, type ImageRange, type LaunchContext, type OpDefinition, type Signature } from './definition.ts';
 import { bytesOf, gridOf, placement, vectorType, vectorWidth } from './launch.ts';
 
 export interface Pool2dAttributes {
@@ -16,6 +16,12 @@ export interface AvgPool2dAttributes extends Pool2dAttributes {
 }
 
 type Gradient<A> = A & { readonly xShape: Shape };
+
+/** The gradient of a range of images. */
+const rangeOf = <A extends { readonly xShape: Shape }>(attributes: A, { count }: ImageRange): A => ({
+  ...attributes,
+  xShape: [count, ...attributes.xShape.slice(1)],
+});
 
 function poolShape(op: string, x: Shape | undefined, { kernel, stride, padding }: Pool2dAttributes): Shape {
   const shape = x ?? [];
@@ -64,6 +70,7 @@ export const maxPool2d: OpDefinition<Pool2dAttributes> = {
   inputs: ['x'],
   outputs: ['y', 'indices'],
   stridedOutput: true,
+  images: {},
   shape([x], attributes) {
     const shape = poolShape('max_pool2d', x?.shape, attributes);
     return [f32(...shape), { shape, dtype: 'u32' }];
@@ -91,6 +98,7 @@ export const maxPool2d: OpDefinition<Pool2dAttributes> = {
               ...poolUniforms(x.shape, y.shape, attributes),
               ...placement('x', x, width),
               ...placement('y', y, width),
+              ...placement('indices', indices, width),
             },
             workgroups: grid.workgroups,
           },
@@ -110,6 +118,7 @@ export const maxPool2dGradient: OpDefinition<Gradient<Pool2dAttributes>> = {
   inputs: ['dy', 'indices'],
   outputs: ['dx'],
   stridedOutput: true,
+  images: { attributes: rangeOf },
   shape: (_inputs, { xShape }) => [f32(...xShape)],
   cost: windowCost,
   variants: [
@@ -134,6 +143,7 @@ export const maxPool2dGradient: OpDefinition<Gradient<Pool2dAttributes>> = {
               ...poolUniforms(dx.shape, dy.shape, attributes),
               ...placement('x', dx, width),
               ...placement('y', dy, width),
+              ...placement('indices', taps, width),
             },
             workgroups: grid.workgroups,
           },
@@ -177,6 +187,7 @@ export const avgPool2d: OpDefinition<AvgPool2dAttributes> = {
   inputs: ['x'],
   outputs: ['y'],
   stridedOutput: true,
+  images: {},
   shape: ([x], attributes) => [f32(...poolShape('avg_pool2d', x?.shape, attributes))],
   cost: windowCost,
   variants: [{ name: 'rows', fits: () => true, launches: (context) => avgPoolLaunch('forward', context) }],
@@ -192,6 +203,7 @@ export const avgPool2dGradient: OpDefinition<Gradient<AvgPool2dAttributes>> = {
   inputs: ['dy'],
   outputs: ['dx'],
   stridedOutput: true,
+  images: { attributes: rangeOf },
   shape: (_inputs, { xShape }) => [f32(...xShape)],
   cost: windowCost,
   variants: [{ name: 'rows', fits: () => true, launches: (context) => avgPoolLaunch('data_gradient', context) }],
@@ -229,6 +241,8 @@ export const globalAvgPool2d: OpDefinition<Record<never, never>> = {
   name: 'global_avg_pool2d',
   inputs: ['x'],
   outputs: ['y'],
+  stridedOutput: true,
+  images: {},
   shape([x]) {
     const shape = x?.shape ?? [];
     if (shape.length !== 4) {
@@ -253,6 +267,7 @@ export const globalAvgPool2dGradient: OpDefinition<{ readonly xShape: Shape }> =
   inputs: ['dy'],
   outputs: ['dx'],
   stridedOutput: true,
+  images: { attributes: rangeOf },
   shape: (_inputs, { xShape }) => [f32(...xShape)],
   cost: ({ inputs, outputs }) => ({
     flops: elementCount(outputs[0]?.shape ?? []),

@@ -1,6 +1,7 @@
 import { required } from '../base/errors.ts';
 import { channelsOf, elementCount } from '../base/shape.ts';
 import { f32, type OpDefinition } from './definition.ts';
+import { summed } from './elementwise.ts';
 import { bytesOf, gridOf, placement, vectorType, vectorWidth } from './launch.ts';
 import { sumPartials } from './sum-partials.ts';
 
@@ -9,6 +10,7 @@ export const sumOverRows: OpDefinition<Record<never, never>> = {
   name: 'sum_over_rows',
   inputs: ['x'],
   outputs: ['sum'],
+  images: { combine: [summed] },
   shape: ([x]) => [f32(channelsOf(x?.shape ?? []))],
   cost: ({ inputs, outputs }) => ({
     flops: elementCount(inputs[0]?.shape ?? []),

@@ -24,6 +24,17 @@ describe('the list of cases', () => {
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
   });
 
+  test('whatever is cut into ranges of images is tried as a slice of a wider map', () => {
+    const slots = opCases.flatMap(({ op, maps = [] }) =>
+      op.images && op.variants.length > 0
+        ? op.inputs.flatMap((_, slot) =>
+            op.images?.whole?.includes(slot) || maps.includes(slot) ? [] : [[op.name, slot]],
+          )
+        : [],
+    );
+    expect(slots).toEqual([]);
+  });
+
   test('the gradient of every differentiable op is compared', () => {
     const compared = opCases.filter(({ cases }) => cases.some(({ differentiate }) => differentiate));
     expect(compared.map(({ op }) => op.name).sort()).toEqual(

@@ -33,7 +33,10 @@ describe('state', () => {
   });
 });
 
-const expected = { definition, branches: branchesOf(fixture, readGolden<Tipped>('networks/densenet121_tipped.json.gz')) };
+const expected = {
+  definition,
+  branches: branchesOf(fixture, readGolden<Tipped>('networks/densenet121_tipped.json.gz')),
+};
 testLogits(device, expected);
 describeOnFastAdapter('training', () => {
   testTraining(device, expected);

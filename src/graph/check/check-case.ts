@@ -27,6 +27,8 @@ export interface GuardedRun {
   readonly choose?: (node: Node) => string | undefined;
   /** Passes to leave out. */
   readonly without?: readonly PassName[];
+  /** Operands beyond it are cut; default: what the device can bind. */
+  readonly maxBindingBytes?: number;
 }
 
 /** Runs a graph once between guard words and in buffers full of NaN; throws what the device reported. */
@@ -43,9 +45,14 @@ export async function runGuarded(
   return outcome;
 }
 
-async function readGuarded({ device, graph, values, results, choose, without = [] }: GuardedRun) {
-  const variant = choose ? { variant: choose } : {};
-  const program = await Program.compile(device, graph, { results, guarded: true, without, ...variant });
+async function readGuarded({ device, graph, values, results, choose, without = [], maxBindingBytes }: GuardedRun) {
+  const program = await Program.compile(device, graph, {
+    results,
+    guarded: true,
+    without,
+    ...(choose ? { variant: choose } : {}),
+    ...(maxBindingBytes ? { maxBindingBytes } : {}),
+  });
   try {
     for (const [tensor, input] of values) if (program.uses(tensor)) program.write(tensor, input.values);
     program.run();

@@ -1,6 +1,6 @@
 import { channelsOf, rowsOf, type TensorType } from '../../base/shape.ts';
 import { concat, narrow } from '../../kernels/concat.ts';
-import { filled } from '../../kernels/draw.ts';
+import { filled, words } from '../../kernels/draw.ts';
 import type { Case, CaseInput, Emit, OpCases } from '../../kernels/reference.ts';
 import { Graph, type Tensor } from '../graph.ts';
 
@@ -61,7 +61,8 @@ function joined(
 function widened(input: TensorType & { readonly values: CaseInput['values'] }, { before, after }: Slices): CaseInput {
   const channels = channelsOf(input.shape);
   const width = before + channels + after;
-  const wide = filled([...input.shape.slice(0, -1), width], 1e6);
+  const shape = [...input.shape.slice(0, -1), width];
+  const wide = input.dtype === 'u32' ? words(shape, filled(shape, 1e6).values) : filled(shape, 1e6);
   for (let row = 0; row < rowsOf(input.shape); row++) {
     wide.values.set(input.values.subarray(row * channels, (row + 1) * channels), row * width + before);
   }

@@ -2,6 +2,7 @@ import { required, ShapeError } from '../../base/errors.ts';
 import { channelsOf, elementCount, formatShape, rowsOf } from '../../base/shape.ts';
 import { type Activation, activationRange } from '../activation.ts';
 import { f32, type OpDefinition } from '../definition.ts';
+import { summed } from '../elementwise.ts';
 import { bytesOf, gridOf, placement, vectorType, vectorWidth } from '../launch.ts';
 import { sumPartials } from '../sum-partials.ts';
 
@@ -9,6 +10,8 @@ export interface BatchNormAttributes {
   /** Whether `affine` holds the statistics of this batch, which then take part in the gradient. */
   readonly training: boolean;
   readonly activation: Activation;
+  /** Values per channel that the statistics come from, where x is a range of a batch; default: the rows of x. */
+  readonly count?: number;
 }
 
 const wide = (channels: number): 1 | 4 => (channels % 4 === 0 ? 4 : 1);
@@ -22,6 +25,7 @@ export const batchNormApply: OpDefinition<BatchNormAttributes> = {
   inputs: ['x', 'weight', 'affine'],
   outputs: ['z'],
   stridedOutput: true,
+  images: { whole: [1, 2] },
   shape([x, , affine]) {
     const shape = x?.shape ?? [];
     if (channelsOf(shape) !== channelsOf(affine?.shape ?? [])) {
@@ -77,6 +81,7 @@ export const batchNormWeightGradient: OpDefinition<BatchNormAttributes> = {
   name: 'batch_norm_weight_gradient',
   inputs: ['dz', 'x', 'affine'],
   outputs: ['dweight'],
+  images: { whole: [2], combine: [summed] },
   shape: ([, x]) => [f32(2, channelsOf(x?.shape ?? []))],
   cost: ({ inputs: [dz, x] }) => ({ flops: 6 * elementCount(x?.shape ?? []), bytes: bytesOf(dz, x) }),
   variants: [
@@ -130,6 +135,10 @@ export const batchNormDataGradient: OpDefinition<BatchNormAttributes> = {
   outputs: ['dx'],
   stridedOutput: true,
   accumulates: 4,
+  images: {
+    whole: [2, 3],
+    attributes: (attributes, _range, [, x]) => ({ ...attributes, count: attributes.count ?? rowsOf(x?.shape ?? []) }),
+  },
   shape: ([, x]) => [f32(...(x?.shape ?? []))],
   cost: ({ inputs: [dz, x, , , into], outputs }) => ({
     flops: 6 * elementCount(x?.shape ?? []),
@@ -161,7 +170,7 @@ export const batchNormDataGradient: OpDefinition<BatchNormAttributes> = {
               dweightOffset: dweight.offset / width,
               ...placement('dx', dx, width),
               accumulate: inputs[4] ? 1 : 0,
-              meanShare: attributes.training ? 1 / rowsOf(x.shape) : 0,
+              meanShare: attributes.training ? 1 / (attributes.count ?? rowsOf(x.shape)) : 0,
               ...activationRange(attributes.activation),
             },
             workgroups: grid.workgroups,

@@ -7,9 +7,11 @@ import {
   batchNormApplyReference,
   batchNormDataGradientReference,
   batchNormFoldReference,
+  batchNormMergeMomentsReference,
   batchNormMomentsReference,
   batchNormWeightGradientReference,
 } from './batch-norm.reference.ts';
+import { batchNormMergeMoments } from './merge-moments.ts';
 import { batchNormFold, batchNormMoments } from './statistics.ts';
 
 const shapes: Readonly<Record<string, Shape>> = {
@@ -89,6 +91,11 @@ const dataGradientCases: Case<BatchNormAttributes>[] = gradientCases.flatMap(({ 
   const dweight = normal(`${name}.dweight`, [2, channels(shape)]);
   return [
     { name, inputs: [...inputs, dweight, undefined], attributes: { ...attributes, training: index % 2 === 0 } },
+    {
+      name: `${name}, a range of a batch`,
+      inputs: [...inputs, dweight, undefined],
+      attributes: { ...attributes, count: 1000 },
+    },
     { name: `${name}, added to a tensor`, inputs: [...inputs, dweight, normal(`${name}.into`, shape)], attributes },
   ];
 });
@@ -113,6 +120,22 @@ export const batchNormCases: readonly OpCases[] = [
         attributes: {},
       },
     ],
+  },
+  {
+    op: batchNormMergeMoments,
+    reference: batchNormMergeMomentsReference,
+    maps: [0, 1],
+    cases: everyShape((name, shape) =>
+      [0.5, 1 / 3, 0].map((share) => {
+        const moments = (range: string) =>
+          given([1, 1, 2, channels(shape)], [...positivePair(`${name}.${range}`, channels(shape)).values]);
+        return {
+          name: `${name}, share ${share.toFixed(2)}`,
+          inputs: [moments('a'), moments('b')],
+          attributes: { share },
+        };
+      }),
+    ),
   },
   {
     op: batchNormFold,

@@ -3,6 +3,7 @@ import { channelsOf, rowsOf } from '../../base/shape.ts';
 import { activationRange } from '../activation.ts';
 import { at, type Element, exact, type Reference, type ReferenceTensor, rounded, Sum } from '../reference.ts';
 import type { BatchNormAttributes } from './apply.ts';
+import type { MergeMomentsAttributes } from './merge-moments.ts';
 import type { BatchNormFoldAttributes } from './statistics.ts';
 
 function meanOf(x: ReferenceTensor, channel: number): Element {
@@ -31,6 +32,20 @@ export const batchNormMomentsReference: Reference<Record<never, never>> = ([inpu
   const x = required(input, 'x');
   const channels = channelsOf(x.shape);
   return (_, index) => (index < channels ? meanOf(x, index) : varianceOf(x, index - channels));
+};
+
+/** Moments of two sets of values, the second a `share` of both: b's values are at a distance of the means' difference. */
+export const batchNormMergeMomentsReference: Reference<MergeMomentsAttributes> = (inputs, { share }) => {
+  const [a, b] = [required(inputs[0], 'a'), required(inputs[1], 'b')];
+  const channels = channelsOf(a.shape);
+  return (_, index) => {
+    const channel = index % channels;
+    const [meanA, meanB] = [at(a, channel), at(b, channel)];
+    const mean = (1 - share) * meanA + share * meanB;
+    if (index < channels) return rounded(mean, Math.abs(meanA) + share * Math.abs(meanB - meanA));
+    const variance = (1 - share) * (at(a, index) + (meanA - mean) ** 2) + share * (at(b, index) + (meanB - mean) ** 2);
+    return rounded(variance, variance, 4);
+  };
 };
 
 /** Output 0: rows scale, shift, mean, 1 / sqrt(variance + epsilon). Output 1: the running statistics afterwards. */
@@ -121,7 +136,7 @@ export const batchNormDataGradientReference: Reference<BatchNormAttributes> = (i
   const dweight = required(inputs[3], 'dweight');
   const into = inputs[4];
   const channels = channelsOf(x.shape);
-  const share = attributes.training ? 1 / rowsOf(x.shape) : 0;
+  const share = attributes.training ? 1 / (attributes.count ?? rowsOf(x.shape)) : 0;
   const gradient = maskedGradient(dz, x, affine, attributes);
   return (_, index) => {
     const channel = index % channels;

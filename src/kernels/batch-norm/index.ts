@@ -1,2 +1,3 @@
 export { batchNormApply, batchNormDataGradient, batchNormWeightGradient } from './apply.ts';
+export { batchNormMergeMoments } from './merge-moments.ts';
 export { batchNormFold, batchNormMoments } from './statistics.ts';

@@ -2,6 +2,7 @@ import { required, ShapeError } from '../../base/errors.ts';
 import { ceilDivide, channelsOf, elementCount, formatShape, rowsOf } from '../../base/shape.ts';
 import { f32, type OpDefinition } from '../definition.ts';
 import { bytesOf, gridOf, LANES, placement, vectorType, vectorWidth } from '../launch.ts';
+import { mergedMoments } from './merge-moments.ts';
 
 /**
  * Mean and biased variance of every channel over a batch: x [N,H,W,C] -> moments [1,1,2,C]. They do not depend on who
@@ -12,6 +13,7 @@ export const batchNormMoments: OpDefinition<Record<never, never>> = {
   inputs: ['x'],
   outputs: ['moments'],
   stridedOutput: true,
+  images: { combine: [mergedMoments] },
   shape([x]) {
     const shape = x?.shape ?? [];
     if (shape.length !== 4) throw new ShapeError(`batch_norm: expected x [N,H,W,C] but got ${formatShape(shape)}`);

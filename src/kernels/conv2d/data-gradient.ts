@@ -84,6 +84,10 @@ export const conv2dDataGradient: OpDefinition<DataGradientAttributes> = {
   outputs: ['dx'],
   stridedOutput: true,
   accumulates: 2,
+  images: {
+    whole: [1],
+    attributes: (attributes, { count }) => ({ ...attributes, xShape: [count, ...attributes.xShape.slice(1)] }),
+  },
   shape: (_inputs, { xShape }) => [f32(...xShape)],
   cost({ inputs, outputs, attributes }) {
     const geometry = geometryOf('conv2d_data_gradient', attributes.xShape, inputs[1]?.shape ?? [], attributes);

@@ -99,6 +99,7 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
   outputs: ['y'],
   stridedOutput: true,
   prologue: { x: 0, affine: 3 },
+  images: { whole: [1, 2, 3] },
   shape([x, weight], attributes) {
     const { images, outHeight, outWidth, outChannels } = geometryOf(
       'conv2d',

@@ -4,6 +4,7 @@ import type { AdapterTraits } from '../../base/traits.ts';
 import { activationRange } from '../activation.ts';
 import type { LaunchContext, OpDefinition, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
+import { summed } from '../elementwise.ts';
 import { bytesOf, LANES, placement } from '../launch.ts';
 import { sumPartials } from '../sum-partials.ts';
 import { directLaunch } from './direct.ts';
@@ -107,6 +108,7 @@ export const conv2dWeightGradient: OpDefinition<WeightGradientAttributes> = {
   inputs: ['x', 'dy', 'affine?'],
   outputs: ['dweight'],
   prologue: { x: 0, affine: 2 },
+  images: { whole: [2], combine: [summed] },
   shape: (_inputs, { weightShape }) => [f32(...weightShape)],
   cost({ inputs, outputs, attributes }) {
     const sizes = geometry(inputs[0]?.shape ?? [], attributes);
