@@ -3,8 +3,8 @@
 // dx[n, iy, ix, ci] (+)= sum over ky, kx, co of dy[n, (iy + p - ky) / s, (ix + p - kx) / s, co] * w[ky, kx, ci, co]
 // dw[ky, kx, ci, co]  = sum over n, oy, ox of f(x[n, oy*s + ky - p, ox*s + kx - p, g, ci]) * dy[n, oy, ox, co]
 // Group g has inChannels / groups inputs and outChannels / groups outputs. Traffic: every operand is read once per
-// product; it serves shapes that no tiled variant fits (odd channels, single logits, grouped convolutions). Sums are taken
-// by blocks: rounding errors grow with the root of the longest chain of additions, and a logit adds up 2,048 products.
+// product; it serves shapes that no tiled variant fits (odd channels, single logits). Sums are taken by blocks: rounding
+// errors grow with the root of the longest chain of additions, and a logit adds up 2,048 products.
 alias T = f32;
 const LANES: u32 = 64u;
 const BLOCK: u32 = 32u; // products that are added up on their own

@@ -65,6 +65,91 @@ const convolutions: Readonly<Record<string, Sizes>> = {
     groups: 3,
     bias: true,
   },
+  'depthwise, more rows than a tile': { x: [1, 18, 3, 4], kernel: [3, 3], channels: 4, padding: [1, 1], groups: 4 },
+  'depthwise, more columns and channels than a tile': {
+    x: [1, 2, 6, 36],
+    kernel: [3, 3],
+    channels: 36,
+    padding: [1, 1],
+    groups: 36,
+    bias: true,
+  },
+  'depthwise, stride 2': {
+    x: [2, 5, 8, 12],
+    kernel: [3, 3],
+    channels: 12,
+    stride: [2, 2],
+    padding: [1, 1],
+    groups: 12,
+  },
+  'depthwise, stride 2, no padding': { x: [1, 6, 7, 4], kernel: [3, 3], channels: 4, stride: [2, 2], groups: 4 },
+  'depthwise 5x5': { x: [1, 6, 7, 8], kernel: [5, 5], channels: 8, padding: [2, 2], groups: 8, bias: true },
+  'depthwise 3x5, padding wider than needed, stride 2 by 3': {
+    x: [1, 5, 9, 4],
+    kernel: [3, 5],
+    channels: 4,
+    stride: [2, 3],
+    padding: [3, 5],
+    groups: 4,
+  },
+  'depthwise 1x1, stride 2: pixels without a tap': {
+    x: [1, 4, 5, 8],
+    kernel: [1, 1],
+    channels: 8,
+    stride: [2, 2],
+    groups: 8,
+  },
+  'depthwise on one pixel': { x: [3, 1, 1, 8], kernel: [3, 3], channels: 8, padding: [1, 1], groups: 8 },
+  'groups of 4': { x: [1, 2, 3, 36], kernel: [3, 3], channels: 36, padding: [1, 1], groups: 9, bias: true },
+  'groups of 4, stride 2': {
+    x: [1, 5, 8, 8],
+    kernel: [3, 3],
+    channels: 8,
+    stride: [2, 2],
+    padding: [1, 1],
+    groups: 2,
+  },
+  'groups of 4 on one pixel': { x: [3, 1, 1, 8], kernel: [3, 3], channels: 8, padding: [1, 1], groups: 2 },
+  'groups of 4, 5x3, stride 1 by 3, padding wider than needed': {
+    x: [1, 4, 7, 8],
+    kernel: [5, 3],
+    channels: 8,
+    stride: [1, 3],
+    padding: [4, 3],
+    groups: 2,
+  },
+  'groups of 8': { x: [1, 4, 6, 16], kernel: [3, 3], channels: 16, padding: [1, 1], groups: 2, bias: true },
+  'groups of 8 inputs and 12 outputs, stride 2': {
+    x: [2, 5, 8, 16],
+    kernel: [3, 3],
+    channels: 24,
+    stride: [2, 2],
+    padding: [1, 1],
+    groups: 2,
+  },
+  'groups of 4 inputs and 16 outputs, 5x5': {
+    x: [1, 3, 5, 8],
+    kernel: [5, 5],
+    channels: 32,
+    padding: [2, 2],
+    groups: 2,
+  },
+  'groups of 16, 1x1, stride 2: pixels without a tap': {
+    x: [1, 4, 5, 32],
+    kernel: [1, 1],
+    channels: 32,
+    stride: [2, 2],
+    groups: 2,
+  },
+  'groups of 8, 2x3, stride 3 by 2, padding wider than needed': {
+    x: [1, 5, 6, 16],
+    kernel: [2, 3],
+    channels: 16,
+    stride: [3, 2],
+    padding: [4, 3],
+    groups: 2,
+  },
+  'groups of 8 on one pixel': { x: [2, 1, 1, 16], kernel: [3, 3], channels: 16, padding: [1, 1], groups: 2 },
 };
 
 function operands(name: string, { x, kernel, channels, stride = [1, 1], padding = [0, 0], groups = 1 }: Sizes) {
@@ -136,12 +221,19 @@ const withPrologue = pick(
   '3x3, 20 to 12 channels',
   '7x7, stride 2, padding 3',
   'two groups',
+  'depthwise, stride 2',
+  'depthwise 5x5',
+  'groups of 4',
+  'groups of 8 inputs and 12 outputs, stride 2',
 );
 
 /** Weight gradients that are long enough to be split over workgroups. */
 const manyPixels: Readonly<Record<string, Sizes>> = {
   '1x1, many pixels': { x: [2, 23, 29, 8], kernel: [1, 1], channels: 4 },
   '3x3, many pixels': { x: [2, 19, 17, 4], kernel: [3, 3], channels: 36, padding: [1, 1] },
+  'depthwise, many pixels': { x: [2, 67, 9, 8], kernel: [3, 3], channels: 8, padding: [1, 1], groups: 8 },
+  'groups of 4, many pixels': { x: [2, 19, 17, 8], kernel: [3, 3], channels: 8, padding: [1, 1], groups: 2 },
+  'groups of 8, many pixels': { x: [2, 19, 17, 16], kernel: [3, 3], channels: 16, padding: [1, 1], groups: 2 },
 };
 
 export const conv2dCases: readonly OpCases[] = [

@@ -3,6 +3,7 @@ import { elementCount, type Shape } from '../../base/shape.ts';
 import type { LaunchContext, OpDefinition, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
 import { bytesOf, LANES, placement, spread } from '../launch.ts';
+import { smallGroups } from './depthwise.ts';
 import { directLaunch } from './direct.ts';
 import {
   type Conv2dAttributes,
@@ -13,6 +14,7 @@ import {
   registerBlocks,
   vectorUniforms,
 } from './geometry.ts';
+import { groupedDataGradient } from './grouped.ts';
 
 export interface DataGradientAttributes extends Conv2dAttributes {
   /** [N,H,W,C] of the convolution's input. */
@@ -93,5 +95,5 @@ export const conv2dDataGradient: OpDefinition<DataGradientAttributes> = {
     const geometry = geometryOf('conv2d_data_gradient', attributes.xShape, inputs[1]?.shape ?? [], attributes);
     return { flops: 2 * multiplyAccumulates(geometry, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
   },
-  variants: [pixels, direct],
+  variants: [pixels, ...smallGroups.dataGradient, groupedDataGradient, direct],
 };

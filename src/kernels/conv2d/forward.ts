@@ -6,6 +6,7 @@ import { f32 } from '../definition.ts';
 import { bytesOf, LANES, placement, spread } from '../launch.ts';
 import { sumOverRows } from '../sum-over-rows.ts';
 import { conv2dDataGradient } from './data-gradient.ts';
+import { smallGroups } from './depthwise.ts';
 import { directLaunch } from './direct.ts';
 import {
   type Conv2dAttributes,
@@ -17,6 +18,7 @@ import {
   registerBlocks,
   vectorUniforms,
 } from './geometry.ts';
+import { groupedForward } from './grouped.ts';
 import { conv2dWeightGradient } from './weight-gradient.ts';
 
 function operandsOf({ inputs, outputs, attributes }: LaunchContext<Conv2dAttributes>) {
@@ -113,7 +115,7 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
     const geometry = geometryOf('conv2d', inputs[0]?.shape ?? [], inputs[1]?.shape ?? [], attributes);
     return { flops: 2 * multiplyAccumulates(geometry, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
   },
-  variants: [pixels, direct],
+  variants: [pixels, ...smallGroups.forward, groupedForward, direct],
   backward({ inputs: [x, weight, bias, affine], gradients: [dy], attributes, needs, emit }) {
     if (!x || !weight || !dy || affine) return [];
     const dx = needs[0]

@@ -7,6 +7,7 @@ import { f32 } from '../definition.ts';
 import { summed } from '../elementwise.ts';
 import { bytesOf, LANES, placement } from '../launch.ts';
 import { sumPartials } from '../sum-partials.ts';
+import { smallGroups } from './depthwise.ts';
 import { directLaunch } from './direct.ts';
 import {
   type Conv2dAttributes,
@@ -18,6 +19,7 @@ import {
   registerBlocks,
   vectorUniforms,
 } from './geometry.ts';
+import { groupedWeightGradient } from './grouped.ts';
 
 export interface WeightGradientAttributes extends Conv2dAttributes {
   /** [KH,KW,C/groups,O] of the convolution's weight. */
@@ -114,5 +116,5 @@ export const conv2dWeightGradient: OpDefinition<WeightGradientAttributes> = {
     const sizes = geometry(inputs[0]?.shape ?? [], attributes);
     return { flops: 2 * multiplyAccumulates(sizes, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
   },
-  variants: [lanes, direct],
+  variants: [lanes, ...smallGroups.weightGradient, groupedWeightGradient, direct],
 };

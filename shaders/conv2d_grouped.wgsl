@@ -1,0 +1,92 @@
+// 2-D convolution of groups of 4*n input and 4*m output channels, NHWC.
+// y[n, oy, ox, co] = bias[co] + sum over ky, kx, ci of f(x[n, oy*s + ky - p, ox*s + kx - p, g, ci]) * w[ky, kx, ci, co], g the group of co
+// f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it.
+// Lane: COLUMNS neighbouring outputs of a row x 4*BLOCKS output channels of one group, in registers; a row of inputs is loaded once for all
+// taps of a row of the kernel. The weights' index depends on the workgroup and loop counters alone, so a compiler for a CPU sees scalar loads
+// that it broadcasts; no workgroup memory.
+// Traffic: x is read KERNEL_HEIGHT / STRIDE_Y * groupOutputs / BLOCKS times, w once for every LANES*COLUMNS pixels, y written once.
+alias T = vec4f;
+const LANES: u32 = 8u;
+const COLUMNS: u32 = 4u;
+const BLOCKS: u32 = 1u;
+const KERNEL_WIDTH: u32 = 3u;
+const STRIDE_X: u32 = 1u;
+const SPAN: u32 = (COLUMNS - 1u) * STRIDE_X + KERNEL_WIDTH; // inputs under COLUMNS outputs
+
+struct Parameters {
+  tiles: u32,        // images * outHeight * tileColumns
+  tileColumns: u32,
+  height: u32,
+  width: u32,
+  inChannels: u32,   // in vec4f
+  groupInputs: u32,  // in vec4f
+  outHeight: u32,
+  outWidth: u32,
+  outChannels: u32,  // in vec4f
+  groupOutputs: u32, // in vec4f
+  kernelHeight: u32,
+  strideY: u32,
+  padY: u32,
+  padX: u32,
+  xOffset: u32,      // in vec4f, like all offsets and strides
+  xStride: u32,
+  wOffset: u32,
+  biasOffset: u32,
+  yOffset: u32,
+  yStride: u32,
+  low: f32,          // activation of the prologue: clamp(value, low, high)
+  high: f32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(LANES)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+           @builtin(local_invocation_id) local: vec3u) {
+  let co = group.x * BLOCKS;
+  let first_input = co / parameters.groupOutputs * parameters.groupInputs;
+  let tile = (group.y + group.z * groups.y) * LANES + local.x;
+  let ox = tile % parameters.tileColumns * COLUMNS;
+  let out_row = tile / parameters.tileColumns;
+  let oy = out_row % parameters.outHeight;
+  let image = out_row / parameters.outHeight;
+  var sum: array<array<vec4f, BLOCKS>, COLUMNS>;
+  for (var ky = 0u; ky < parameters.kernelHeight; ky++) {
+    let iy = oy * parameters.strideY + ky - parameters.padY; // wraps to a huge number above the image
+    let row = (image * parameters.height + iy) * parameters.width;
+    var address: array<u32, SPAN>;
+    var inside: array<bool, SPAN>;
+    for (var i = 0u; i < SPAN; i++) {
+      let ix = ox * STRIDE_X + i - parameters.padX;
+      inside[i] = tile < parameters.tiles && iy < parameters.height && ix < parameters.width;
+      address[i] = parameters.xOffset + select(0u, (row + ix) * parameters.xStride, inside[i]);
+    }
+    for (var ci = 0u; ci < parameters.groupInputs; ci++) {
+      var values: array<vec4f, SPAN>;
+      for (var i = 0u; i < SPAN; i++) {
+        values[i] = select(vec4f(0), prologue(x[address[i] + first_input + ci], first_input + ci), inside[i]);
+      }
+      for (var kx = 0u; kx < KERNEL_WIDTH; kx++) {
+        let tap = ((ky * KERNEL_WIDTH + kx) * parameters.groupInputs + ci) * 4u;
+        for (var j = 0u; j < BLOCKS; j++) {
+          let at = parameters.wOffset + tap * parameters.outChannels + co + j;
+          let m = mat4x4f(w[at], w[at + parameters.outChannels], w[at + 2u * parameters.outChannels],
+                          w[at + 3u * parameters.outChannels]);
+          for (var i = 0u; i < COLUMNS; i++) {
+            sum[i][j] += m * values[i * STRIDE_X + kx];
+          }
+        }
+      }
+    }
+  }
+  for (var i = 0u; i < COLUMNS; i++) {
+    if (tile < parameters.tiles && ox + i < parameters.outWidth) {
+      for (var j = 0u; j < BLOCKS; j++) {
+        y[parameters.yOffset + (out_row * parameters.outWidth + ox + i) * parameters.yStride + co + j] = add_bias(sum[i][j], co + j);
+      }
+    }
+  }
+}
