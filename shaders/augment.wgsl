@@ -1,11 +1,9 @@
 // Bytes of a batch -> normalised feature map x [N, S, S, 4] (red, green, blue, 0).
 // Each image is flipped left to right, then turned by its angle (counter-clockwise as seen) about its centre, with
-// bilinear sampling and black outside, then normalised with ImageNet's mean and standard deviation.
+// bilinear sampling and black outside, then normalised with a mean and standard deviation a channel.
 // images[n]: byte offset (a multiple of 4), channels (1 or 3, one plane after the other), flip, cos and sin of the angle.
 // One thread per pixel. Traffic: four bytes a channel (cached), 16 bytes written.
 const LANES: u32 = 64u;
-const MEAN = vec3f(0.485, 0.456, 0.406);
-const DEVIATION = vec3f(0.229, 0.224, 0.225);
 
 struct Parameters {
   images: u32,
@@ -13,6 +11,12 @@ struct Parameters {
   size: u32,
   yOffset: u32,   // in vec4f, like the stride
   yStride: u32,
+  meanRed: f32,   // of values from 0 to 1, like the deviations
+  meanGreen: f32,
+  meanBlue: f32,
+  deviationRed: f32,
+  deviationGreen: f32,
+  deviationBlue: f32,
 }
 
 struct Image {
@@ -67,5 +71,7 @@ fn augment(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     value.y = sample(image.offset + pixels, position, image.flip);
     value.z = sample(image.offset + 2u * pixels, position, image.flip);
   }
-  y[parameters.yOffset + index * parameters.yStride] = vec4f((value / 255 - MEAN) / DEVIATION, 0);
+  let mean = vec3f(parameters.meanRed, parameters.meanGreen, parameters.meanBlue);
+  let deviation = vec3f(parameters.deviationRed, parameters.deviationGreen, parameters.deviationBlue);
+  y[parameters.yOffset + index * parameters.yStride] = vec4f((value / 255 - mean) / deviation, 0);
 }

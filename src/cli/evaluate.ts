@@ -6,9 +6,10 @@ import { bootstrap } from '../train/bootstrap.ts';
 import { evaluate } from '../train/metrics.ts';
 import { channelsOfSplits, predictSplit } from '../train/predict-split.ts';
 import type { Context, Output } from './command.ts';
+import { createModel, loadRun } from './loaded-run.ts';
 import type { Options } from './options.ts';
 import { scoreTable } from './score-table.ts';
-import { createModel, loadImages, loadRun, openDevice } from './session.ts';
+import { loadImages, openDevice } from './session.ts';
 
 const BATCH = 16;
 

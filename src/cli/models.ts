@@ -3,15 +3,13 @@ import { Graph } from '../graph/graph.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { models } from '../models/index.ts';
 import { checkImageSize } from '../models/inference.ts';
-import { parameterCount, stateSpecs } from '../models/model.ts';
+import { IMAGENET_CLASSES, parameterCount, stateSpecs } from '../models/model.ts';
 import { Network } from '../models/network.ts';
 import { planTrainingMemory } from '../train/memory.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';
 import { alignColumns } from './text-table.ts';
 import { asUsage } from './usage.ts';
-
-const IMAGENET_CLASSES = 1000;
 
 /** Multiply-accumulates of one image in evaluation mode, in 10^9: convolutions and linear layers, as papers count. */
 function gigaMultiplyAccumulates(definition: ModelDefinition, imageSize: number): number {

@@ -12,9 +12,10 @@ import { THRESHOLD } from '../train/metrics.ts';
 import { sigmoid } from '../train/predict-split.ts';
 import type { Context, Output } from './command.ts';
 import { findImages, overlayNames } from './image-files.ts';
+import { createModel, loadRun } from './loaded-run.ts';
 import type { Options } from './options.ts';
 import { makeOutputFolder } from './output-folder.ts';
-import { createModel, loadRun, openDevice } from './session.ts';
+import { openDevice } from './session.ts';
 
 export interface ImagePrediction {
   readonly image: string;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { UsageError, UserError } from '../base/errors.ts';
 import type { Split } from '../data/mura.ts';
+import type { Normalisation } from '../kernels/augment.ts';
 import type { RunConfig, RunFolder } from '../train/run-folder.ts';
 import { checkMicroBatch } from '../train/step-size.ts';
 import type { Context } from './command.ts';
@@ -14,10 +15,12 @@ export const PHANTOM_FOLDER = 'data/phantom';
 export type TrainOptions = Options<'train'>;
 /** What a run's config says before its data and its adapter are known. */
 export interface Settings
-  extends Omit<RunConfig, 'adapter' | 'driver' | 'data_fingerprint' | 'batch_size' | 'micro_batch'> {
+  extends Omit<RunConfig, 'adapter' | 'driver' | 'data_fingerprint' | 'batch_size' | 'micro_batch' | 'normalisation'> {
   /** What fits is chosen once the data and the adapter are known; null: as much of a batch as fits. */
   readonly batch_size: number | 'auto';
   readonly micro_batch: number | null;
+  /** Of a run that goes on; a new one takes that of its pretrained weights. */
+  readonly normalisation?: Normalisation;
 }
 
 /** The settings of a new run. */

@@ -10,8 +10,8 @@ import { startOfRun, trainLoop } from '../train/loop.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { type RunProgress, unpackState } from '../train/run-state.ts';
 import { AdamState, type TrainingStep } from '../train/step.ts';
-import { readWeights, type StateDict } from '../weights/state-dict.ts';
 import type { Context, Output } from './command.ts';
+import { readWeightsFile, type WeightsFile } from './loaded-run.ts';
 import { freeRunPath, makeOutputFolder } from './output-folder.ts';
 import { drawPhantom } from './phantom.ts';
 import { loadImages, type Opened, openDevice, readIndex } from './session.ts';
@@ -39,7 +39,7 @@ interface Run {
   readonly index: MuraIndex;
   /** Bytes of the state that a resume goes on from; undefined before the first is saved. */
   readonly state: Uint8Array | undefined;
-  readonly pretrained: StateDict | undefined;
+  readonly pretrained: WeightsFile | undefined;
   readonly options: TrainOptions;
   readonly context: Context;
   readonly signal: AbortSignal;
@@ -60,7 +60,7 @@ export async function run(options: TrainOptions, context: Context): Promise<Outp
   const definition = options.resume ? check() : asUsage(check);
   if (!options.resume) await folder.refuseExisting();
   const state = options.resume ? await folder.readState() : undefined;
-  const pretrained = settings.pretrained && !state ? await readPretrained(settings.pretrained) : undefined;
+  const pretrained = settings.pretrained && !state ? await readWeightsFile(settings.pretrained) : undefined;
   const output = await makeOutputFolder(folder.path);
   try {
     const opened = await openDevice(options.adapter, context);
@@ -77,10 +77,6 @@ export async function run(options: TrainOptions, context: Context): Promise<Outp
   }
 }
 
-async function readPretrained(file: string): Promise<StateDict> {
-  return readWeights(file, await nodeFiles.readBytes(file));
-}
-
 async function makePhantom(context: Context): Promise<void> {
   if (await nodeFiles.exists(PHANTOM_FOLDER)) return;
   context.note(`no --data: making a phantom set of ${PHANTOM.studies} studies under ${PHANTOM_FOLDER}`);
@@ -92,8 +88,11 @@ async function train(run: Run): Promise<Output> {
   const { device } = run.opened;
   for (const problem of index.problems) context.note(problem);
   const model = new Model(device, definition, { seed: settings.seed });
-  if (run.pretrained && settings.pretrained) {
-    for (const note of model.load(settings.pretrained, run.pretrained).notes) context.note(note);
+  if (run.pretrained) {
+    const { file, tensors, normalisation } = run.pretrained;
+    for (const note of model.load(file, tensors, normalisation).notes) context.note(note);
+  } else if (settings.normalisation) {
+    model.normalisation = settings.normalisation;
   }
   const read = (name: 'train' | 'valid') =>
     loadImages(settings.data, index[name], settings.image_size, context, signal);
@@ -136,6 +135,7 @@ async function begin(
     ...settings,
     batch_size: settings.batch_size === 'auto' ? step.batchSize : settings.batch_size,
     micro_batch: step.microBatch,
+    normalisation: model.normalisation,
     data_fingerprint: found,
     adapter: adapter.name,
     driver: adapter.driver,

@@ -40,6 +40,12 @@ function lastOf(images: number, whole: Case<AugmentAttributes>): Case<AugmentAtt
   };
 }
 
+const half = (whole: Case<AugmentAttributes>): Case<AugmentAttributes> => ({
+  ...whole,
+  name: `${whole.name}, to -1 to 1`,
+  attributes: { ...whole.attributes, normalisation: 'half' },
+});
+
 const plain: Picture = { channels: 1, flip: false, degrees: 0 };
 
 const mixed = augmentCase('grey and colour, flipped and turned', 11, [
@@ -60,6 +66,7 @@ export const augmentCases: OpCases<AugmentAttributes> = {
     ]),
     mixed,
     lastOf(2, mixed),
+    half(mixed),
     augmentCase('a quarter and a half turn', 6, [
       { ...plain, degrees: 90 },
       { channels: 3, flip: false, degrees: 180 },

@@ -1,11 +1,7 @@
 import { required } from '../base/errors.ts';
 import type { AugmentAttributes } from './augment.ts';
-import { AUGMENT_WORDS } from './augment.ts';
+import { AUGMENT_WORDS, NORMALISATIONS, type Normalisation } from './augment.ts';
 import { at, type Element, floatAt, type Reference, rounded } from './reference.ts';
-
-/** torchvision's Normalize for ImageNet: red, green, blue. */
-const MEAN = [0.485, 0.456, 0.406] as const;
-const DEVIATION = [0.229, 0.224, 0.225] as const;
 
 /** A picture of one plane: its value at a pixel that is inside. */
 export interface Plane {
@@ -40,11 +36,16 @@ export function turned(plane: Plane, cosine: number, sine: number, y: number, x:
 }
 
 /** A value of 0 to 255 as the network takes it: channel 0 red, 1 green, 2 blue. */
-export const normalisedByte = (value: number, channel: number): number =>
-  (value / 255 - (MEAN[channel] as number)) / (DEVIATION[channel] as number);
+export function normalisedByte(value: number, channel: number, normalisation: Normalisation = 'imagenet'): number {
+  const { mean, deviation } = NORMALISATIONS[normalisation];
+  return (value / 255 - (mean[channel] as number)) / (deviation[channel] as number);
+}
 
 /** x [N,size,size,4]: the fourth channel is 0. A place is known to eps times the size of the picture. */
-export const augmentReference: Reference<AugmentAttributes> = (inputs, { size, first = 0 }) => {
+export const augmentReference: Reference<AugmentAttributes> = (
+  inputs,
+  { size, first = 0, normalisation = 'imagenet' },
+) => {
   const [bytes, images] = [required(inputs[0], 'bytes'), required(inputs[1], 'images')];
   const byte = (place: number) => (at(bytes, Math.floor(place / 4)) >>> (8 * (place % 4))) & 255;
   return (_, index): Element => {
@@ -57,6 +58,9 @@ export const augmentReference: Reference<AugmentAttributes> = (inputs, { size, f
     const source = at(images, image + 2) === 1 ? mirrored(plane) : plane;
     const [cosine, sine] = [floatAt(images, image + 3), floatAt(images, image + 4)];
     const value = turned(source, cosine, sine, Math.floor(pixel / size) % size, pixel % size);
-    return rounded(normalisedByte(value, channel), (1 + size) / (DEVIATION[channel] as number));
+    return rounded(
+      normalisedByte(value, channel, normalisation),
+      (1 + size) / (NORMALISATIONS[normalisation].deviation[channel] as number),
+    );
   };
 };

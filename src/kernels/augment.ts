@@ -8,12 +8,36 @@ const LANES = 64;
 /** Words per image of the `images` tensor: byte offset, channels, flip (u32), cosine and sine of the angle (f32). */
 export const AUGMENT_WORDS = 5;
 
+/** Mean and standard deviation that red, green and blue (0 to 1) are normalised with. */
+export const NORMALISATIONS = {
+  /** torchvision's Normalize for ImageNet. */
+  imagenet: { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
+  /** -1 to 1: what torchvision's Inception V3 makes of that with transform_input. */
+  half: { mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
+} as const;
+
+export type Normalisation = keyof typeof NORMALISATIONS;
+
 export interface AugmentAttributes {
   readonly images: number;
   /** Row of the `images` tensor that the first image is described in; default 0. */
   readonly first?: number;
   /** Width and height of every image in pixels. */
   readonly size: number;
+  /** Default `imagenet`. */
+  readonly normalisation?: Normalisation;
+}
+
+function normalisationUniforms(name: Normalisation): Record<string, number> {
+  const { mean, deviation } = NORMALISATIONS[name];
+  return {
+    meanRed: mean[0],
+    meanGreen: mean[1],
+    meanBlue: mean[2],
+    deviationRed: deviation[0],
+    deviationGreen: deviation[1],
+    deviationBlue: deviation[2],
+  };
 }
 
 /**
@@ -42,7 +66,7 @@ export const augment: OpDefinition<AugmentAttributes> = {
     {
       name: 'pixels',
       fits: () => true,
-      launches({ inputs, outputs, attributes: { images, first = 0, size } }) {
+      launches({ inputs, outputs, attributes: { images, first = 0, size, normalisation = 'imagenet' } }) {
         const y = required(outputs[0], 'augment: x');
         return [
           {
@@ -54,7 +78,14 @@ export const augment: OpDefinition<AugmentAttributes> = {
               images: required(inputs[1], 'augment: images'),
               y,
             },
-            uniforms: { images, first, size, yOffset: y.offset / 4, yStride: y.stride / 4 },
+            uniforms: {
+              images,
+              first,
+              size,
+              yOffset: y.offset / 4,
+              yStride: y.stride / 4,
+              ...normalisationUniforms(normalisation),
+            },
             workgroups: [...spread(ceilDivide(images * size * size, LANES)), 1],
           },
         ];

@@ -1,4 +1,5 @@
 import type { Tensor } from '../graph/graph.ts';
+import type { Normalisation } from '../kernels/augment.ts';
 import type { Network } from './network.ts';
 
 /** What a network computes from a batch of images. */
@@ -21,6 +22,8 @@ export interface ModelDefinition {
   readonly head: string;
   /** Name of the auxiliary classifier's module and of its linear layer, which is replaced like the head. */
   readonly auxiliary?: { readonly module: string; readonly head: string };
+  /** How torchvision normalises images for its ImageNet weights, where not as all others. */
+  readonly imagenetNormalisation?: Normalisation;
   /** Smallest width and height of an image in pixels. */
   readonly smallestImage: number;
   /** The same for training, where it is larger; default `smallestImage`. */

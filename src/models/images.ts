@@ -2,7 +2,7 @@ import { ShapeError } from '../base/errors.ts';
 import { elementCount } from '../base/shape.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { Program } from '../graph/program.ts';
-import { AUGMENT_WORDS, augment } from '../kernels/augment.ts';
+import { AUGMENT_WORDS, augment, type Normalisation } from '../kernels/augment.ts';
 import type { Network } from './network.ts';
 
 /** A batch of 8-bit images, as src/data writes it. */
@@ -33,16 +33,16 @@ export class ImageInput {
   constructor(
     graph: Graph,
     network: Network,
-    options: { batchSize: number; size: number; channels: 1 | 3; held?: number },
+    options: { batchSize: number; size: number; channels: 1 | 3; held?: number; normalisation?: Normalisation },
   ) {
-    const { batchSize, size, channels, held = batchSize } = options;
+    const { batchSize, size, channels, held = batchSize, normalisation = 'imagenet' } = options;
     this.batchSize = batchSize;
     this.#held = held;
     const words = Math.ceil((size * size * channels) / 4);
     this.#bytes = graph.input('bytes', [held * words], 'u32');
     this.#table = graph.input('images', [batchSize, AUGMENT_WORDS], 'u32');
     this.#words = new ArrayBuffer(4 * batchSize * AUGMENT_WORDS);
-    const [image] = graph.emit(augment, [this.#bytes, this.#table], { images: batchSize, size });
+    const [image] = graph.emit(augment, [this.#bytes, this.#table], { images: batchSize, size, normalisation });
     this.image = network.declarePadded(image as Tensor, 3);
   }
 

@@ -173,6 +173,7 @@ export function inception({ auxiliary }: { auxiliary: boolean }): ModelDefinitio
     name: 'inception_v3',
     title: 'Inception V3',
     head: 'fc',
+    imagenetNormalisation: 'half',
     smallestImage: 75,
     ...(auxiliary ? withAuxiliary : {}),
     build(network, image, outputs) {

@@ -71,7 +71,12 @@ export class Inference {
     const graph = new Graph();
     const network = new Network(graph, { training: false });
     const { batchSize, imageSize: size, channels = 3, cam = false } = options;
-    const images = new ImageInput(graph, network, { batchSize, size, channels });
+    const images = new ImageInput(graph, network, {
+      batchSize,
+      size,
+      channels,
+      normalisation: model.normalisation,
+    });
     const outputs = model.definition.build(network, images.image, model.outputs);
     const { logits, maps } = outputs;
     const byGradient = cam && model.definition.headAveragesMaps === false;

@@ -5,12 +5,16 @@ import { Arena, layOut } from '../graph/arena.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import type { External } from '../graph/plan.ts';
 import { STEP_WORDS } from '../kernels/adam.ts';
+import type { Normalisation } from '../kernels/augment.ts';
 import { type ExpectedTensor, type MatchedWeights, matchWeights } from '../weights/state-dict.ts';
 import { type StateDict, type TensorData, toFloat32 } from '../weights/tensor-data.ts';
 import { type ModelDefinition, smallestTrainingImage } from './definition.ts';
 import { initialise } from './initialise.ts';
 import { Network, type StateSpec } from './network.ts';
 import { collect, partOf, partShape, toDevice } from './state-layout.ts';
+
+/** Outputs of a network that was trained on ImageNet. */
+export const IMAGENET_CLASSES = 1000;
 
 /** Batch norm's count of training batches in a state_dict: one int64 per normalisation. */
 const BATCH_COUNT = 'num_batches_tracked';
@@ -56,6 +60,8 @@ export class Model {
   readonly parameters: Arena;
   readonly statistics: Arena;
   readonly device: Device;
+  /** How images are normalised for the weights at hand; plans are made with it. */
+  normalisation: Normalisation = 'imagenet';
   /** Training batches that the running statistics have seen. */
   batchesTracked = 0;
 
@@ -85,10 +91,12 @@ export class Model {
 
   /**
    * Takes over weights under PyTorch's names. A head of another size keeps its fresh values, which `notes` of the result
-   * says; any other difference throws a UserError that lists names and shapes. `file` is for messages.
+   * says; any other difference throws a UserError that lists names and shapes. `file` is for messages. `normalisation`:
+   * what the weights were trained with; default: as torchvision's for weights with ImageNet's 1,000 outputs.
    */
-  load(file: string, tensors: StateDict): MatchedWeights {
+  load(file: string, tensors: StateDict, normalisation?: Normalisation): MatchedWeights {
     const matched = matchWeights(file, tensors, stateKeys(this.specs), matchOptions(this.definition));
+    this.normalisation = normalisation ?? this.#normalisationOf(tensors);
     for (const spec of this.specs) {
       const values = spec.entries.map(({ key }) => matched.tensors.get(key));
       if (values.every((value) => value !== undefined)) {
@@ -155,6 +163,11 @@ export class Model {
   destroy(): void {
     this.parameters.destroy();
     this.statistics.destroy();
+  }
+
+  #normalisationOf(tensors: StateDict): Normalisation {
+    const { head, imagenetNormalisation = 'imagenet' } = this.definition;
+    return tensors.get(`${head}.weight`)?.shape[0] === IMAGENET_CLASSES ? imagenetNormalisation : 'imagenet';
   }
 
   #write(spec: StateSpec, values: readonly Float32Array[]): void {

@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import type { FileSystem } from '../base/files.ts';
+import type { Normalisation } from '../kernels/augment.ts';
 import type { Model } from '../models/model.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { packState, type RunProgress } from './run-state.ts';
@@ -27,6 +28,8 @@ export interface RunConfig {
   readonly pretrained: string | null;
   /** Only the first so many images of each split. */
   readonly limit: number | null;
+  /** How images are normalised: as the weights that the run began with want it. */
+  readonly normalisation: Normalisation;
   readonly data: string;
   /** A hash of the paths and labels of the images of both splits, as far as they are used. */
   readonly data_fingerprint: string;
@@ -82,6 +85,7 @@ export class RunFolder {
     }
     // Older runs took every batch whole.
     config.micro_batch ??= config.batch_size;
+    config.normalisation ??= 'imagenet';
     return config as unknown as RunConfig;
   }
 
@@ -97,7 +101,11 @@ export class RunFolder {
     progress: RunProgress,
     { improved, imageSize }: { improved: boolean; imageSize: number },
   ): Promise<void> {
-    const metadata = { model: model.definition.name, image_size: String(imageSize) };
+    const metadata = {
+      model: model.definition.name,
+      image_size: String(imageSize),
+      normalisation: model.normalisation,
+    };
     const weights = writeSafetensors(await model.stateDict(), metadata);
     if (improved) await this.#files.writeAtomic(this.file('best'), weights);
     await this.#files.writeAtomic(this.file('last'), weights);

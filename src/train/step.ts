@@ -239,7 +239,13 @@ export class TrainingStep {
     const step = graph.input('step', [passes === 1 ? STEP_WORDS : PART_WORDS], 'u32');
     const targets = graph.input('targets', [microBatch]);
     const network = new Network(graph, { training: true, step, seed: options.seed ?? 0 });
-    const images = new ImageInput(graph, network, { batchSize: microBatch, held: batchSize, size, channels });
+    const images = new ImageInput(graph, network, {
+      batchSize: microBatch,
+      held: batchSize,
+      size,
+      channels,
+      normalisation: model.normalisation,
+    });
     const inputs = { image: images.image, targets, step };
     const traced = await device.allocate((): TracedTraining & Partial<TracedPasses> =>
       passes === 1

@@ -47,6 +47,10 @@ export function readWeights(file: string, bytes: Uint8Array): StateDict {
   );
 }
 
+/** What a weights file says of itself, as `train` writes it; nothing where it is no .safetensors. */
+export const readMetadata = (file: string, bytes: Uint8Array): Readonly<Record<string, string>> =>
+  isSafetensors(bytes) ? readSafetensors(file, bytes).metadata : {};
+
 const described = (shape: readonly number[] | undefined) => (shape === undefined ? 'none' : `[${shape.join(', ')}]`);
 const same = (a: readonly number[], b: readonly number[]) =>
   a.length === b.length && a.every((size, i) => size === b[i]);

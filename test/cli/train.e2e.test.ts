@@ -85,12 +85,13 @@ test('train writes the run folder, one JSON object and a line an epoch', async (
     pretrained: null,
     limit: 8,
     data: 'set',
+    normalisation: 'imagenet',
     data_fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
     adapter: expect.any(String),
     driver: expect.any(String),
   });
   const { tensors, metadata } = readSafetensors('best', readFileSync(file('new/run/best.safetensors')));
-  expect(metadata).toEqual({ model: 'densenet121', image_size: '32' });
+  expect(metadata).toEqual({ model: 'densenet121', image_size: '32', normalisation: 'imagenet' });
   expect(tensors.get('classifier.weight')?.shape).toEqual([1, 1024]);
   expect(tensors.get('features.norm0.num_batches_tracked')?.data[0]).toBe(2n);
 });
