@@ -4,6 +4,7 @@ import type { Device } from '../gpu/device.ts';
 import type { Peaks } from '../gpu/peaks.ts';
 import { fittingVariants } from '../graph/check/variants.ts';
 import { Graph, type Node } from '../graph/graph.ts';
+import type { PassName } from '../graph/passes/index.ts';
 import { Program } from '../graph/program.ts';
 import { conv2d, conv2dDataGradient, conv2dWeightGradient } from '../kernels/conv2d/index.ts';
 import type { OpDefinition, Variant } from '../kernels/definition.ts';
@@ -43,7 +44,7 @@ export interface KernelBenchOptions {
   readonly rounds: number;
   readonly peaks: Peaks;
   readonly extra?: ExtraVariants;
-  /** Only the variant that a plan takes. */
+  /** Only the variant that a plan takes, and the extra ones. */
   readonly usedOnly?: boolean;
 }
 
@@ -58,11 +59,15 @@ const HOPELESS = 5;
 export function kernelCases(
   definitions: readonly ModelDefinition[],
   sizes: { imageSize: number; batchSize: number },
-  { allOps = false, filter = '' } = {},
+  {
+    allOps = false,
+    filter = '',
+    without = [],
+  }: { allOps?: boolean; filter?: string; without?: readonly PassName[] } = {},
 ): KernelCase[] {
   const cases = new Map<string, KernelCase>();
   for (const definition of definitions) {
-    for (const layer of layerCases(definition, sizes)) {
+    for (const layer of layerCases(definition, sizes, without)) {
       if (layer.op.variants.length === 0 || !(allOps || CONVOLUTIONS.has(layer.op))) continue;
       const id = idOf(layer);
       const known = cases.get(id);
@@ -87,11 +92,13 @@ export async function benchCase(
   one: KernelCase,
   { rounds, peaks, extra = () => [], usedOnly = false }: KernelBenchOptions,
 ): Promise<KernelResult[]> {
-  const op: OpDefinition = { ...one.op, variants: [...one.op.variants, ...extra(one.op)] };
+  const extras = extra(one.op);
+  const op: OpDefinition = { ...one.op, variants: [...one.op.variants, ...extras] };
   const { graph } = trace(op, one);
   const [node] = graph.nodes;
   if (!node) throw new UserError(`${one.name} is nothing to run`);
-  const names = fittingVariants(node, device.traits).slice(0, usedOnly ? 1 : undefined);
+  const isExtra = (name: string) => extras.some((variant) => variant.name === name);
+  const names = fittingVariants(node, device.traits).filter((name, index) => !usedOnly || index === 0 || isExtra(name));
   const cost = op.cost(node);
   const values = one.inputs.map((type) => type && valuesOf(type));
   const programs: Program[] = [];

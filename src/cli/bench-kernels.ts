@@ -7,9 +7,11 @@ import {
   type KernelResult,
   kernelCases,
 } from '../bench/kernels.ts';
+import { naiveVariants, type Speedup, speedups } from '../bench/naive.ts';
 import { figuresOf, type PeakFigures } from '../bench/roofline.ts';
 import type { Device } from '../gpu/device.ts';
 import { measurePeaks } from '../gpu/peaks.ts';
+import { type PassName, passes } from '../graph/passes/index.ts';
 import { nodeFiles } from '../io/node.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { findModel, models } from '../models/index.ts';
@@ -19,6 +21,10 @@ import type { Options } from './options.ts';
 import { openDevice } from './session.ts';
 import { alignColumns } from './text-table.ts';
 import { asUsage } from './usage.ts';
+
+const PASSES = Object.keys(passes) as PassName[];
+
+const isGrouped = (attributes: unknown): boolean => ((attributes as { groups?: number }).groups ?? 1) > 1;
 
 type KernelOptions = Options<'bench kernels'>;
 
@@ -30,6 +36,7 @@ interface KernelReport {
   readonly rounds: number;
   readonly peaks: PeakFigures;
   readonly kernels: readonly KernelResult[];
+  readonly naive?: readonly Speedup[];
 }
 
 /** The networks that `--models` names and that take images of this size. */
@@ -112,6 +119,17 @@ function changeLines({ slower, faster, unchanged, added, missing }: Comparison, 
   ];
 }
 
+function speedupLines(rows: readonly Speedup[]): string[] {
+  const header = ['naive against the variant that a plan takes', 'naive ms', 'ms', 'ratio'];
+  const cells = rows.map(({ op, name = `all of ${op}`, naive_ms, used_ms, ratio }) => [
+    name,
+    figure(naive_ms, 3),
+    figure(used_ms, 3),
+    figure(ratio),
+  ]);
+  return alignColumns([header, ...cells], 1);
+}
+
 function warnings(before: KernelReport, now: KernelReport): string[] {
   const { adapter, driver } = before.conditions;
   const lines: string[] = [];
@@ -125,17 +143,40 @@ function warnings(before: KernelReport, now: KernelReport): string[] {
 export async function run(options: KernelOptions, context: Context): Promise<Output> {
   const { imageSize, batchSize, rounds, filter, allOps, usedOnly, against } = options;
   const definitions = chosenModels(options.models, imageSize, context);
-  const cases = kernelCases(definitions, { imageSize, batchSize }, { allOps, ...(filter ? { filter } : {}) });
-  if (cases.length === 0) throw new UsageError(`no kernel has "${filter}" in its name, shapes or attributes`);
+  const every = kernelCases(
+    definitions,
+    { imageSize, batchSize },
+    { allOps, ...(filter ? { filter } : {}), ...(options.naive ? { without: PASSES } : {}) },
+  );
+  const cases = options.naive ? every.filter(({ attributes }) => isGrouped(attributes)) : every;
+  if (cases.length === 0) {
+    throw new UsageError(
+      filter
+        ? `no kernel has "${filter}" in its name, shapes or attributes`
+        : 'no network named has grouped convolutions',
+    );
+  }
   await makeFoldersOf(options.out);
   const before = against ? await readReport(against) : undefined;
   const { device, adapter } = await openDevice(options.adapter, context);
   try {
     const conditions = conditionsOf(adapter);
     const peaks = await measurePeaks(device);
-    const kernels = await benchAll(device, cases, { rounds, peaks, usedOnly }, context);
+    const kernels = await benchAll(
+      device,
+      cases,
+      { rounds, peaks, usedOnly: usedOnly || options.naive, ...(options.naive ? { extra: naiveVariants } : {}) },
+      context,
+    );
+    const naive = options.naive ? speedups(kernels) : undefined;
     const sizes = { image_size: imageSize, batch_size: batchSize, rounds };
-    const report: KernelReport = { conditions, ...sizes, peaks: figuresOf(peaks), kernels };
+    const report: KernelReport = {
+      conditions,
+      ...sizes,
+      peaks: figuresOf(peaks),
+      kernels,
+      ...(naive ? { naive } : {}),
+    };
     if (options.out) await writeJson(options.out, report);
     const changes = before && compareKernels(before.kernels, kernels);
     for (const line of before ? warnings(before, report) : []) context.note(line);
@@ -143,6 +184,7 @@ export async function run(options: KernelOptions, context: Context): Promise<Out
     const text = [
       `${cases.length} sizes at ${imageSize} px, batch ${batchSize}; measured peaks: ${figure(gflops_f32, 0)} GFLOP/s, ${figure(gb_per_s)} GB/s`,
       ...tableOf(kernels),
+      ...(naive ? ['', ...speedupLines(naive)] : []),
       ...(changes ? ['', ...changeLines(changes, against ?? '')] : []),
     ];
     return { json: { ...report, ...(changes ? { changes } : {}) }, text: text.join('\n') };

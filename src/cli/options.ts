@@ -207,6 +207,9 @@ const benchKernels = {
   filter: optional('TEXT', text, 'only sizes with this in their op, layer, shapes or attributes'),
   allOps: flag('measure every op, not only the convolutions'),
   usedOnly: flag('measure only the variant that a plan takes'),
+  naive: flag(
+    'measure the grouped convolutions alone, unfused, beside the naive kernel of the repository (bench/naive)',
+  ),
   rounds: rounds(9),
   out: optional('FILE', path, 'write the figures with their conditions (.json)'),
   against: optional('FILE', path, 'tell what changed since a file that --out wrote, by more than noise'),

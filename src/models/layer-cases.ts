@@ -1,6 +1,6 @@
 import { channelsOf, type TensorType } from '../base/shape.ts';
 import { Graph, type Node } from '../graph/graph.ts';
-import { optimise } from '../graph/passes/index.ts';
+import { optimise, type PassName } from '../graph/passes/index.ts';
 import type { OpDefinition } from '../kernels/definition.ts';
 import type { ModelDefinition } from './definition.ts';
 import { Network } from './network.ts';
@@ -17,11 +17,12 @@ export interface LayerCase {
 
 /**
  * Every op of a training step's forward and backward pass with the sizes it has there, as the graph passes leave them;
- * each combination of sizes and attributes once, in the order of the step.
+ * each combination of sizes and attributes once, in the order of the step. `without`: passes to leave out.
  */
 export function layerCases(
   definition: ModelDefinition,
   { imageSize, batchSize }: { imageSize: number; batchSize: number },
+  without: readonly PassName[] = [],
 ): LayerCase[] {
   const graph = new Graph();
   const step = graph.input('step', [1], 'u32');
@@ -29,7 +30,7 @@ export function layerCases(
   const image = network.declarePadded(graph.input('image', [batchSize, imageSize, imageSize, 4]), 3);
   const targets = graph.input('targets', [batchSize]);
   const { loss, gradients } = traceLoss(network, definition, { image, targets, outputs: 1 });
-  optimise(graph, new Set([loss, ...gradients.map(({ gradient }) => gradient)]));
+  optimise(graph, new Set([loss, ...gradients.map(({ gradient }) => gradient)]), without);
   const cases = new Map<string, LayerCase>();
   for (const node of graph.nodes) {
     const { op, inputs, attributes } = node;

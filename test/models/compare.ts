@@ -60,6 +60,20 @@ export function compareValues(
   return { key, checks };
 }
 
+/**
+ * The losses before each of Adam's steps and after the last. Adam's steps differ by their noise, and the later losses
+ * follow the weights.
+ */
+export function compareLosses(losses: readonly number[], { train }: Fixture): Row {
+  const { noise } = train;
+  const [first = 0] = train.losses;
+  const checks = train.losses.map((expected, index) => {
+    const moved = noise.adam3_delta_rel_median * Math.abs(expected - first);
+    return check(`[${index}]`, losses[index], expected, NOISE * ((noise.losses[index] ?? 0) + moved));
+  });
+  return { key: 'losses', checks };
+}
+
 const valuesOf = (state: StateDict, key: string): Float32Array => toFloat32(required(state.get(key), key));
 
 /** Norm, projection, first and picked elements of every gradient, within 10 times the noise. */

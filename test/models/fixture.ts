@@ -87,13 +87,18 @@ interface TippedRow {
 
 /** A file of test/golden/oracle/make_tipped.py. */
 export interface Tipped {
-  readonly branches: readonly { readonly rows: readonly TippedRow[] }[];
+  readonly branches: readonly {
+    readonly losses: readonly number[];
+    readonly after_eval_logits: readonly number[];
+    readonly rows: readonly TippedRow[];
+  }[];
 }
 
 /** The fixture as it is, and with each choice of tipped rectifiers. */
 export function branchesOf(fixture: Fixture, { branches }: Tipped): [Fixture, ...Fixture[]] {
-  const tipped = branches.map(({ rows }) => ({
+  const tipped = branches.map(({ losses, after_eval_logits, rows }) => ({
     ...fixture,
+    train: { ...fixture.train, losses, after_eval_logits },
     parameters: fixture.parameters.map((parameter, index) => {
       const row = required(rows[index], parameter.key);
       const { adam1, adam3 } = parameter.train;

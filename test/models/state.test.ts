@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { multiplyAccumulates } from '../../src/models/arithmetic.ts';
 import { inception } from '../../src/models/inception.ts';
 import { models } from '../../src/models/index.ts';
 import { parameterCount, stateKeys, stateSpecs } from '../../src/models/model.ts';
@@ -8,6 +9,7 @@ import { readGolden } from '../support/golden.ts';
 interface Facts {
   readonly parameters: number;
   readonly parameters_one_output: number;
+  readonly macs: { readonly '224_head1': number; readonly '320_head1': number };
   readonly head: string;
   readonly state_dict: readonly [key: string, shape: number[]][];
   readonly state_dict_1000_differs_in: readonly [key: string, shape: number[]][];
@@ -35,6 +37,11 @@ describe.each(models)('$name', (definition) => {
     expect(stateKeys(stateSpecs(definition, 1000))).toEqual(
       named(published.state_dict.map(([key, shape]) => [key, of1000.get(key) ?? shape])),
     );
+  });
+
+  test('takes as many multiply-accumulates as published', () => {
+    expect(multiplyAccumulates(definition, 320)).toBe(published.macs['320_head1']);
+    expect(multiplyAccumulates(definition, 224)).toBe(published.macs['224_head1']);
   });
 
   test("names torchvision's last linear layer as its head", () => {

@@ -5,7 +5,7 @@
 
 A ReLU's input that lies within rounding of zero falls on either side in float32, and both gradients are right.
 This finds the inputs within 2 (or `sigmas`) standard deviations of the float32 noise of their layer, and records what float64
-gives for every non-empty subset of them on the other side in the first step.  Layers are counted in the order in which
+gives for every non-empty subset of them on the other side in the first step (losses, logits after the last, rows).  Layers are counted in the order in which
 they run.  Rows are a fixture's `train` rows without `head` and noise.
 """
 import gzip
@@ -17,7 +17,7 @@ import sys
 import torch
 from torch.nn import functional
 
-from make_fixtures import LR, STEPS, array, loss_of, norm, short
+from make_fixtures import LR, STEPS, array, logits_of, loss_of, norm, short
 from oraclelib import formula, zoo
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -48,9 +48,12 @@ def run(label, dtype, tipped=()):
     picks = {k: formula.picks(k, start.size) for k, _, start in parameters}
     adam = torch.optim.Adam(model.parameters(), lr=LR)
     functional.relu = recorded
+    losses = []
     for step in range(STEPS):
         adam.zero_grad(set_to_none=True)
-        loss_of(model(x), target).backward()
+        loss = loss_of(model(x), target)
+        loss.backward()
+        losses.append(loss.item())
         functional.relu = relu
         adam.step()
         if step == 0:
@@ -63,7 +66,9 @@ def run(label, dtype, tipped=()):
             "pick": after[picks[k]].tolist(),
             "delta_l2": norm(after - start),
         }
-    return inputs, rows
+    losses.append(loss_of(model(x), target).item())
+    logits = logits_of(model.eval()(x))["logits"]
+    return inputs, {"losses": losses, "after_eval_logits": logits, "rows": short(rows, DIGITS)}
 
 
 def first(gradient, delta, at):
@@ -93,8 +98,8 @@ def main():
         branches = []
         for size in range(1, len(near) + 1):
             for chosen in itertools.combinations(range(len(near)), size):
-                _, rows = run(label, torch.float64, [near[i][:2] for i in chosen])
-                branches.append({"tipped": list(chosen), "rows": short(rows, DIGITS)})
+                _, found = run(label, torch.float64, [near[i][:2] for i in chosen])
+                branches.append({"tipped": list(chosen), **found})
         elements = [dict(zip(("layer", "position", "value", "noise"), short(n))) for n in near]
         tipped = {"model": label, "torch": torch.__version__, "sigmas": sigmas, "elements": elements, "branches": branches}
         text = json.dumps(tipped, separators=(",", ":"))
