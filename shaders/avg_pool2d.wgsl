@@ -1,7 +1,7 @@
-// 2-D average pooling, NHWC. forward: y[n, oy, ox, c] = sum over the window of x / divisor, the divisor being the whole
-// kernel (countPadding 1, PyTorch's count_include_pad) or the part of it inside the image.
-// data_gradient: dx[n, iy, ix, c] = sum over the windows that hold the pixel of dy / divisor.
-// Lanes are channels (lib/rows.wgsl), rows are the pixels of the result. Traffic: x kernel^2 / stride^2 times, y once.
+// 2-D average pooling, NHWC: y[n, oy, ox, c] = sum over the window of f(x) / divisor, the divisor being the whole kernel
+// (countPadding 1, PyTorch's count_include_pad) or the part of it inside the image (lib/pool_divisor.wgsl).
+// f: prologue (lib/prologue_*.wgsl). Lanes are channels (lib/rows.wgsl), rows are the pixels of the result.
+// Traffic: x kernel^2 / stride^2 times, y once.
 alias T = f32;
 
 struct Parameters {
@@ -19,30 +19,18 @@ struct Parameters {
   padY: u32,
   padX: u32,
   countPadding: u32,
-  xOffset: u32,    // of x or dx
+  xOffset: u32,
   xStride: u32,
-  yOffset: u32,    // of y or dy
+  yOffset: u32,
   yStride: u32,
+  inChannels: u32, // as channels
+  low: f32,        // activation of the prologue: clamp(value, low, high)
+  high: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read> x: array<T>;
 @group(0) @binding(2) var<storage, read_write> y: array<T>;
-@group(0) @binding(3) var<storage, read> dy: array<T>;
-@group(0) @binding(4) var<storage, read_write> dx: array<T>;
-
-// Pixels of the window that starts at `start` (in the padded image) inside an image of `size`.
-fn extent(start: u32, kernel: u32, padding: u32, size: u32) -> u32 {
-  return min(start + kernel, size + padding) - max(start, padding);
-}
-
-fn divisor(oy: u32, ox: u32) -> f32 {
-  if (parameters.countPadding == 1u) {
-    return f32(parameters.kernelHeight * parameters.kernelWidth);
-  }
-  return f32(extent(oy * parameters.strideY, parameters.kernelHeight, parameters.padY, parameters.height)
-           * extent(ox * parameters.strideX, parameters.kernelWidth, parameters.padX, parameters.width));
-}
 
 @compute @workgroup_size(LANES, ROWS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -63,40 +51,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         let ix = ox * parameters.strideX + kx - parameters.padX;
         if (iy < parameters.height && ix < parameters.width) {
           let pixel = (image * parameters.height + iy) * parameters.width + ix;
-          sum += x[parameters.xOffset + pixel * parameters.xStride + channel];
+          sum += prologue(x[parameters.xOffset + pixel * parameters.xStride + channel], channel);
         }
       }
     }
     y[parameters.yOffset + row * parameters.yStride + channel] = sum / divisor(oy, ox);
-  }
-}
-
-@compute @workgroup_size(LANES, ROWS)
-fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
-                 @builtin(local_invocation_id) local: vec3u) {
-  let channel = lane_channel(group, local);
-  let chunk = lane_chunk(group, groups, local);
-  if (channel >= parameters.channels) {
-    return;
-  }
-  for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    let ix = row % parameters.width;
-    let iy = row / parameters.width % parameters.height;
-    let image = row / parameters.width / parameters.height;
-    var sum = T(0);
-    for (var ky = 0u; ky < parameters.kernelHeight; ky++) {
-      for (var kx = 0u; kx < parameters.kernelWidth; kx++) {
-        let ty = iy + parameters.padY - ky;
-        let tx = ix + parameters.padX - kx;
-        let oy = ty / parameters.strideY;
-        let ox = tx / parameters.strideX;
-        if (oy * parameters.strideY == ty && ox * parameters.strideX == tx
-            && oy < parameters.outHeight && ox < parameters.outWidth) {
-          let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
-          sum += dy[parameters.yOffset + pixel * parameters.yStride + channel] / divisor(oy, ox);
-        }
-      }
-    }
-    dx[parameters.xOffset + row * parameters.xStride + channel] = sum;
   }
 }

@@ -1,8 +1,9 @@
 // Gradient of a 2-D convolution's input, NHWC, groups = 1, made for software adapters.
-// dx[n, iy, ix, ci] (+)= sum over ky, kx, co of dy[n, (iy + p - ky) / s, (ix + p - kx) / s, co] * w[ky, kx, ci, co],
-// over the taps where both divisions leave no rest.
+// dx[n, iy, ix, ci] (+)= g(sum over ky, kx, co of dy[n, (iy + p - ky) / s, (ix + p - kx) / s, co] * w[ky, kx, ci, co]),
+// over the taps where both divisions leave no rest. g: epilogue (lib/epilogue_*.wgsl).
 // Lane: PIXELS consecutive input pixels x 4*BLOCKS input channels, in registers; 4*BLOCKS divides cin; weights are indexed by workgroup and
-// loop counters alone. Traffic: dy is read cin / (4*BLOCKS) times, w once for every LANES*PIXELS pixels, dx once.
+// loop counters alone. A workgroup works through `tiles` tiles of LANES*PIXELS pixels, so that an epilogue's sums over
+// pixels stay few. Traffic: dy is read cin / (4*BLOCKS) times, w once for every tile, dx once.
 alias T = vec4f;
 const LANES: u32 = 8u;
 const PIXELS: u32 = 4u;
@@ -28,6 +29,11 @@ struct Parameters {
   dxOffset: u32,
   dxStride: u32,
   accumulate: u32,   // 1: add to dx
+  tiles: u32,        // of a workgroup
+  xOffset: u32,      // of an epilogue's input
+  xStride: u32,
+  low: f32,          // activation of an epilogue: clamp(value, low, high)
+  high: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -39,7 +45,16 @@ struct Parameters {
 fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
                  @builtin(local_invocation_id) local: vec3u) {
   let ci = group.x * BLOCKS;
-  let first = ((group.y + group.z * groups.y) * LANES + local.x) * PIXELS;
+  let run = group.y + group.z * groups.y;
+  for (var tile = run * parameters.tiles; tile < (run + 1u) * parameters.tiles; tile++) {
+    if (tile * LANES * PIXELS < parameters.pixels) {
+      add_tile((tile * LANES + local.x) * PIXELS, ci);
+    }
+  }
+  store_sums(run, local.x, ci);
+}
+
+fn add_tile(first: u32, ci: u32) {
   var sum: array<array<vec4f, BLOCKS>, PIXELS>;
   var place: array<vec3u, PIXELS>; // image, row and column in the input, plus padding
   for (var i = 0u; i < PIXELS; i++) {
@@ -79,16 +94,20 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
       }
     }
   }
-  for (var i = 0u; i < PIXELS; i++) {
-    if (first + i < parameters.pixels) {
-      for (var j = 0u; j < BLOCKS; j++) {
-        let at = parameters.dxOffset + (first + i) * parameters.dxStride + ci + j;
-        if (parameters.accumulate == 1u) {
-          dx[at] += sum[i][j];
-        } else {
-          dx[at] = sum[i][j];
-        }
+  for (var j = 0u; j < BLOCKS; j++) {
+    for (var i = 0u; i < PIXELS; i++) {
+      if (first + i < parameters.pixels) {
+        store(first + i, ci, j, sum[i][j]);
       }
     }
+  }
+}
+
+fn add_to_dx(pixel: u32, channel: u32, value: vec4f) {
+  let at = parameters.dxOffset + pixel * parameters.dxStride + channel;
+  if (parameters.accumulate == 1u) {
+    dx[at] += value;
+  } else {
+    dx[at] = value;
   }
 }

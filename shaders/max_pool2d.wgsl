@@ -1,8 +1,8 @@
 // 2-D max pooling, NHWC, padding never wins. forward: y[n, oy, ox, c] = max over the window, and indices: the tap
 // ky * kernelWidth + kx of the first maximum in reading order, as PyTorch's.
 // data_gradient: dx[n, iy, ix, c] = sum of dy over the windows whose tap is this pixel.
-// Lanes are channels (lib/rows.wgsl), rows are the pixels of the result. Traffic: x kernel^2 / stride^2 times (cached),
-// y and indices once; the gradient reads dy and indices as often.
+// Lanes are channels (lib/rows.wgsl), rows are the pixels of the result; a lane's taps are one word (lib/taps_*.wgsl).
+// Traffic: x kernel^2 / stride^2 times (cached), y and indices once; the gradient reads dy and indices as often.
 alias T = f32;
 alias I = u32;
 
@@ -24,16 +24,16 @@ struct Parameters {
   xStride: u32,
   yOffset: u32,    // of y or dy
   yStride: u32,
-  indicesOffset: u32,
+  indicesOffset: u32, // in words
   indicesStride: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read> x: array<T>;
 @group(0) @binding(2) var<storage, read_write> y: array<T>;
-@group(0) @binding(3) var<storage, read_write> indices: array<I>;
+@group(0) @binding(3) var<storage, read_write> indices: array<u32>;
 @group(0) @binding(4) var<storage, read> dy: array<T>;
-@group(0) @binding(5) var<storage, read> taps: array<I>;          // the indices, read
+@group(0) @binding(5) var<storage, read> taps: array<u32>; // the indices, read
 @group(0) @binding(6) var<storage, read_write> dx: array<T>;
 
 @compute @workgroup_size(LANES, ROWS)
@@ -63,7 +63,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       }
     }
     y[parameters.yOffset + row * parameters.yStride + channel] = best;
-    indices[parameters.indicesOffset + row * parameters.indicesStride + channel] = tap;
+    indices[parameters.indicesOffset + row * parameters.indicesStride + channel] = pack_taps(tap);
   }
 }
 
@@ -90,8 +90,8 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
             && oy < parameters.outHeight && ox < parameters.outWidth) {
           let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
           let gradient = dy[parameters.yOffset + pixel * parameters.yStride + channel];
-          let tap = taps[parameters.indicesOffset + pixel * parameters.indicesStride + channel];
-          let here = tap == I(ky * parameters.kernelWidth + kx);
+          let word = taps[parameters.indicesOffset + pixel * parameters.indicesStride + channel];
+          let here = unpack_taps(word) == I(ky * parameters.kernelWidth + kx);
           sum += select(T(0), gradient, here);
         }
       }

@@ -147,20 +147,22 @@ function allocate(device: Device, plan: Plan, external: ReadonlyMap<object, Boun
   const owned: GPUBuffer[] = [];
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   for (const slot of guards ? plan.slots.flatMap(separate) : plan.slots) {
-    const missing = slot.storages.filter((storage) => !buffers.has(storage));
+    const missing = slot.storages.filter(({ storage }) => !buffers.has(storage));
     if (missing.length === 0) continue;
-    const label = slot.storages[0]?.label ?? 'activations';
-    const bound = guards?.createBuffer(label, slot.bytes, usage) ?? {
-      buffer: device.createBuffer(label, slot.bytes, usage),
-    };
-    owned.push(bound.buffer);
-    for (const storage of missing) buffers.set(storage, bound);
+    const label = slot.storages[0]?.storage.label ?? 'activations';
+    const bound = guards?.createBuffer(label, slot.bytes, usage);
+    const buffer = bound?.buffer ?? device.createBuffer(label, slot.bytes, usage);
+    owned.push(buffer);
+    for (const { storage, offset } of missing) {
+      const size = Math.min(roundUp(storage.bytes, 16), slot.bytes - offset);
+      buffers.set(storage, bound ?? { buffer, offset, size });
+    }
   }
   return { buffers, owned };
 }
 
 const separate = (slot: Slot): Slot[] =>
-  slot.storages.map((storage) => ({ bytes: storage.bytes, storages: [storage] }));
+  slot.storages.map(({ storage }) => ({ bytes: storage.bytes, storages: [{ storage, offset: 0 }] }));
 
 function pipelineOf(device: Device, { launch }: PlannedLaunch): Promise<Pipeline> {
   return device.pipelines.get({

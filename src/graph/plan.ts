@@ -52,8 +52,8 @@ export function planGraph(graph: Graph, traits: AdapterTraits, options: PlanOpti
     const { root } = placement.of(tensor);
     if (options.external.has(root)) return;
     const storage = storages.get(root);
-    if (!storage) storages.set(root, { label: root.name, bytes: bytesOf(root), first: index, last: index });
-    else storage.last = Math.max(storage.last, index);
+    if (!storage) storages.set(root, { label: root.name, bytes: bytesOf(root), nodes: [index] });
+    else if (storage.nodes[storage.nodes.length - 1] !== index) storage.nodes.push(index);
   };
   graph.nodes.forEach((node, index) => {
     for (const tensor of [...node.inputs, ...node.outputs]) if (tensor) touch(tensor, index);
@@ -75,15 +75,14 @@ export function planGraph(graph: Graph, traits: AdapterTraits, options: PlanOpti
       const storage = {
         label: `${node.scope}/${node.op.name}: scratch`,
         bytes: bytesOf(type),
-        first: index,
-        last: index,
+        nodes: [index],
       };
       scratch.push(storage);
       return { ...type, storage, offset: 0, stride: channelsOf(type.shape) };
     });
   });
   for (const tensor of options.kept) operandOf(tensor);
-  return { launches, slots: shareSlots([...storages.values(), ...scratch], traits.maxBindingBytes), operands };
+  return { launches, slots: shareSlots([...storages.values(), ...scratch], traits), operands };
 }
 
 function createOperand(

@@ -99,6 +99,17 @@ export interface ViewStart {
   readonly channel: number;
 }
 
+/**
+ * An op that computes a gradient dz and goes on through the batch normalisation in front while it writes. Its inputs are
+ * those of the first op that it does not add to, then x, affine and into; its outputs dx, as far as the statistics are
+ * fixed (see batchNormCorrection), and dweight. Its attributes are those of both.
+ */
+export interface BatchNormEpilogue<A> {
+  readonly op: OpDefinition;
+  /** Whether it does so as fast as the first op. */
+  fits(signature: Omit<Signature<A>, 'traits'>): boolean;
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a list of ops holds ops of any attributes
 export interface OpDefinition<A = any> {
   readonly name: string;
@@ -116,9 +127,10 @@ export interface OpDefinition<A = any> {
   /** The first output may be placed inside a wider feature map. */
   readonly stridedOutput?: boolean;
   readonly prologue?: PrologueSlots;
+  readonly epilogue?: BatchNormEpilogue<A>;
   /**
-   * Optional input to which the first output is added where it is given: the output takes its memory, which the planner
-   * copies first where it is still read later.
+   * Input to which the first output is added where it is given: the output takes its memory, which the planner copies
+   * first where it is still read later.
    */
   readonly accumulates?: number;
   /** The output is a view of the input: no launch. */

@@ -4,6 +4,8 @@ import { adaptiveAvgPool2d, adaptiveAvgPool2dGradient } from './adaptive-avg-poo
 import { augment } from './augment.ts';
 import {
   batchNormApply,
+  batchNormCoefficients,
+  batchNormCorrection,
   batchNormDataGradient,
   batchNormFold,
   batchNormMergeMoments,
@@ -13,11 +15,12 @@ import {
 import { bceWithLogits, bceWithLogitsGradient } from './bce-with-logits.ts';
 import { classActivationMap } from './class-activation-map.ts';
 import { concat, concatImages, narrow, narrowImages } from './concat.ts';
-import { conv2d, conv2dDataGradient, conv2dWeightGradient } from './conv2d/index.ts';
+import { conv2d, conv2dBatchNormGradient, conv2dDataGradient, conv2dWeightGradient } from './conv2d/index.ts';
 import type { OpDefinition } from './definition.ts';
 import { activate, activateGradient, add, copy, dropout } from './elementwise.ts';
 import {
   avgPool2d,
+  avgPool2dBatchNormGradient,
   avgPool2dGradient,
   globalAvgPool2d,
   globalAvgPool2dGradient,
@@ -37,8 +40,11 @@ export const ops: readonly OpDefinition[] = [
   add,
   augment,
   avgPool2d,
+  avgPool2dBatchNormGradient,
   avgPool2dGradient,
   batchNormApply,
+  batchNormCoefficients,
+  batchNormCorrection,
   batchNormDataGradient,
   batchNormFold,
   batchNormMergeMoments,
@@ -50,6 +56,7 @@ export const ops: readonly OpDefinition[] = [
   concat,
   concatImages,
   conv2d,
+  conv2dBatchNormGradient,
   conv2dDataGradient,
   conv2dWeightGradient,
   copy,

@@ -1,6 +1,7 @@
-import type { Shape } from '../base/shape.ts';
-import { distinct, grid, normal, uniform, words } from './draw.ts';
+import { channelsOf, elementCount, type Shape } from '../base/shape.ts';
+import { affineMap, distinct, grid, normal, uniform, words } from './draw.ts';
 import {
+  avgPool2dBatchNormGradientReference,
   avgPool2dGradientReference,
   avgPool2dReference,
   globalAvgPool2dGradientReference,
@@ -11,12 +12,14 @@ import {
 import {
   type AvgPool2dAttributes,
   avgPool2d,
+  avgPool2dBatchNormGradient,
   avgPool2dGradient,
   globalAvgPool2d,
   globalAvgPool2dGradient,
   maxPool2d,
   maxPool2dGradient,
   type Pool2dAttributes,
+  tapsPerWord,
 } from './pool2d.ts';
 import type { Case, OpCases } from './reference.ts';
 
@@ -35,6 +38,7 @@ const pools: readonly (Pool2dAttributes & { readonly name: string; readonly x: S
   { name: '5x5, stride 3', x: [2, 11, 8, 1], ...windows(5, 3) },
   { name: '2x2, stride 3: gaps', x: [1, 8, 9, 4], ...windows(2, 3) },
   { name: '3x2, rectangular', x: [2, 6, 7, 4], kernel: [3, 2], stride: [2, 1], padding: [1, 0] },
+  { name: '17x16: more taps than a byte counts', x: [1, 18, 17, 4], ...windows(17, 1), kernel: [17, 16] },
   { name: 'one window', x: [3, 2, 2, 4], ...windows(2, 2) },
 ];
 
@@ -79,9 +83,10 @@ function maxGradientCase(pool: (typeof pools)[number]): Case<Pool2dAttributes & 
   const y = outShape(pool.x, pool);
   const elementOf = maxPool2dReference([{ ...x, values: Float64Array.from(x.values) }], pool);
   const dy = normal(`${pool.name}.dy`, y);
+  const wordsShape = [...y.slice(0, -1), channelsOf(y) / tapsPerWord(channelsOf(y), pool)];
   const indices = words(
-    y,
-    Array.from(dy.values, (_, index) => elementOf(1, index).value),
+    wordsShape,
+    Array.from({ length: elementCount(wordsShape) }, (_, index) => elementOf(1, index).value),
   );
   return { name: pool.name, inputs: [dy, indices], attributes: { ...attributesOf(pool), xShape: pool.x } };
 }
@@ -107,12 +112,37 @@ export const pool2dCases: readonly OpCases[] = [
     op: avgPool2d,
     reference: avgPool2dReference,
     maps: [0],
-    cases: averages.map(({ name, x, attributes }) => ({
-      name,
-      inputs: [normal(`${name}.x`, x)],
-      attributes,
-      differentiate: [0],
-    })),
+    cases: [
+      ...averages.map(({ name, x, attributes }) => ({
+        name,
+        inputs: [normal(`${name}.x`, x)],
+        attributes,
+        differentiate: [0],
+      })),
+      ...averages.map(({ name, x, attributes }) => ({
+        name: `${name}, relu prologue`,
+        inputs: [grid(`${name}.x`, x), affineMap(name, channelsOf(x))],
+        attributes: { ...attributes, prologue: 'relu' as const },
+      })),
+    ],
+  },
+  {
+    op: avgPool2dBatchNormGradient,
+    reference: avgPool2dBatchNormGradientReference,
+    maps: [0, 1, 3],
+    cases: averages.flatMap(({ name, x, attributes }, index) => {
+      const inputs = [
+        normal(`${name}.dy`, outShape(x, attributes)),
+        grid(`${name}.x`, x),
+        affineMap(name, channelsOf(x)),
+      ];
+      const activation = (['relu', 'relu6', 'none'] as const)[index % 3] ?? 'none';
+      const shared = { ...attributes, xShape: x, activation, training: true };
+      return [
+        { name, inputs: [...inputs, undefined], attributes: shared },
+        { name: `${name}, added to a tensor`, inputs: [...inputs, normal(`${name}.into`, x)], attributes: shared },
+      ];
+    }),
   },
   {
     op: avgPool2dGradient,

@@ -1,6 +1,13 @@
 import { required } from '../base/errors.ts';
 import { channelsOf, type Shape } from '../base/shape.ts';
-import type { AvgPool2dAttributes, Pool2dAttributes } from './pool2d.ts';
+import { activationRange } from './activation.ts';
+import { throughBatchNorm } from './batch-norm/epilogue.reference.ts';
+import {
+  type AvgPool2dAttributes,
+  type AvgPoolBatchNormAttributes,
+  type Pool2dAttributes,
+  tapsPerWord,
+} from './pool2d.ts';
 import { at, exact, type Reference, type ReferenceTensor, rounded, Sum } from './reference.ts';
 
 type Gradient<A> = A & { readonly xShape: Shape };
@@ -37,32 +44,40 @@ function place(index: number, [height, width]: readonly [number, number], channe
 const divisor = (attributes: AvgPool2dAttributes, inside: number): number =>
   attributes.countPadding ? attributes.kernel[0] * attributes.kernel[1] : inside;
 
-/** Output 0: the largest value of each window. Output 1: the tap of its first occurrence in reading order. */
+/** Output 0: the largest value of each window. Output 1: the tap of its first occurrence in reading order, in words. */
 export const maxPool2dReference: Reference<Pool2dAttributes> = ([input], attributes) => {
   const x = required(input, 'x');
   const [, height = 0, width = 0, channels = 0] = x.shape;
   const size = outputSize(x.shape, attributes);
-  return (output, index) => {
+  const largest = (index: number): [value: number, tap: number] => {
     const { n, y, x: column, c } = place(index, size, channels);
-    let best = Number.NEGATIVE_INFINITY;
-    let first = 0;
+    let best: [number, number] = [Number.NEGATIVE_INFINITY, 0];
     for (const [tap, iy, ix] of taps(y, column, x.shape, attributes)) {
       const value = at(x, ((n * height + iy) * width + ix) * channels + c);
-      if (value > best) [best, first] = [value, tap];
+      if (value > best[0]) best = [value, tap];
     }
-    return exact(output === 0 ? best : first);
+    return best;
   };
+  const perWord = tapsPerWord(channels, attributes);
+  const word = (index: number) =>
+    Array.from({ length: perWord }, (_, byte) => largest(perWord * index + byte)[1] * 256 ** byte);
+  return (output, index) => exact(output === 0 ? largest(index)[0] : word(index).reduce((sum, byte) => sum + byte, 0));
 };
 
-export const avgPool2dReference: Reference<AvgPool2dAttributes> = ([input], attributes) => {
+export const avgPool2dReference: Reference<AvgPool2dAttributes> = ([input, affine], attributes) => {
   const x = required(input, 'x');
   const [, height = 0, width = 0, channels = 0] = x.shape;
   const size = outputSize(x.shape, attributes);
+  const { low, high } = activationRange(attributes.prologue ?? 'none');
   return (_, index) => {
     const { n, y, x: column, c } = place(index, size, channels);
+    const [scale, shift] = affine ? [at(affine, c), at(affine, channels + c)] : [1, 0];
     const sum = new Sum();
     const inside = taps(y, column, x.shape, attributes);
-    for (const [, iy, ix] of inside) sum.add(at(x, ((n * height + iy) * width + ix) * channels + c));
+    for (const [, iy, ix] of inside) {
+      const value = at(x, ((n * height + iy) * width + ix) * channels + c) * scale;
+      sum.add(Math.min(high, Math.max(low, value + shift)), Math.abs(value) + Math.abs(shift));
+    }
     return sum.element(divisor(attributes, inside.length));
   };
 };
@@ -89,12 +104,17 @@ export const maxPool2dGradientReference: Reference<Gradient<Pool2dAttributes>> =
   const [dy, indices] = [required(dyInput, 'dy'), required(tapInput, 'indices')];
   const [, height = 0, width = 0, channels = 0] = attributes.xShape;
   const outputs = outputSize(attributes.xShape, attributes);
+  const perWord = tapsPerWord(channels, attributes);
+  const tapAt = (position: number): number => {
+    const word = at(indices, Math.floor(position / perWord));
+    return perWord === 1 ? word : Math.floor(word / 256 ** (position % perWord)) % 256;
+  };
   return (_, index) => {
     const { n, y, x, c } = place(index, [height, width], channels);
     const sum = new Sum();
     for (const window of windowsOf({ y, x }, attributes)) {
       const from = (n * outputs[0] * outputs[1] + window.output) * channels + c;
-      if (at(indices, from) === window.tap) sum.add(at(dy, from));
+      if (tapAt(from) === window.tap) sum.add(at(dy, from));
     }
     return sum.element();
   };
@@ -112,6 +132,15 @@ export const avgPool2dGradientReference: Reference<Gradient<AvgPool2dAttributes>
     }
     return sum.element();
   };
+};
+
+/** See throughBatchNorm; dz: gradient of the pool's input. */
+export const avgPool2dBatchNormGradientReference: Reference<AvgPoolBatchNormAttributes> = (
+  [dy, ...others],
+  attributes,
+) => {
+  const ofDz = avgPool2dGradientReference([dy], attributes);
+  return throughBatchNorm((index) => ofDz(0, index), others, attributes);
 };
 
 const pixelsOf = ([, height = 0, width = 0]: Shape): number => height * width;

@@ -1,5 +1,8 @@
 import type { Graph, Tensor } from '../graph.ts';
 import { fuseAccumulation } from './accumulate.ts';
+import { deferCorrections } from './defer-corrections.ts';
+import { fuseEpilogues } from './epilogue.ts';
+import { poolBeforeConvolution } from './pool-before-convolution.ts';
 import { fusePrologues } from './prologue.ts';
 import { removeUnused } from './remove-unused.ts';
 import { shareMoments } from './share-moments.ts';
@@ -7,9 +10,12 @@ import { splitImages } from './split-images.ts';
 
 /** Rewrites of a graph that keep its results, by name; each can be switched off. */
 export const passes = {
+  'pool-before-convolution': poolBeforeConvolution,
   'share-moments': shareMoments,
   accumulate: fuseAccumulation,
   prologue: fusePrologues,
+  epilogue: fuseEpilogues,
+  'defer-corrections': deferCorrections,
 } as const;
 
 export type PassName = keyof typeof passes;

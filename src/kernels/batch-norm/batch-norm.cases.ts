@@ -5,12 +5,15 @@ import type { Case, Emit, OpCases } from '../reference.ts';
 import { type BatchNormAttributes, batchNormApply, batchNormDataGradient, batchNormWeightGradient } from './apply.ts';
 import {
   batchNormApplyReference,
+  batchNormCoefficientsReference,
+  batchNormCorrectionReference,
   batchNormDataGradientReference,
   batchNormFoldReference,
   batchNormMergeMomentsReference,
   batchNormMomentsReference,
   batchNormWeightGradientReference,
 } from './batch-norm.reference.ts';
+import { batchNormCoefficients, batchNormCorrection } from './correction.ts';
 import { batchNormMergeMoments } from './merge-moments.ts';
 import { batchNormFold, batchNormMoments } from './statistics.ts';
 
@@ -153,6 +156,37 @@ export const batchNormCases: readonly OpCases[] = [
     }),
   },
   { op: batchNormApply, reference: batchNormApplyReference, maps: [0], cases: applyCases },
+  {
+    op: batchNormCoefficients,
+    reference: batchNormCoefficientsReference,
+    maps: [1, 2],
+    cases: everyShape((name, shape) => {
+      const inputs = [normal(`${name}.dweight`, [2, channels(shape)]), affineMap(name, channels(shape))];
+      const into = normal(`${name}.coefficients`, [1, 1, 2, channels(shape)]);
+      const attributes = { count: rowsOf(shape) };
+      return [
+        { name, inputs: [...inputs, undefined], attributes },
+        { name: `${name}, added to others`, inputs: [...inputs, into], attributes },
+      ];
+    }),
+  },
+  {
+    op: batchNormCorrection,
+    reference: batchNormCorrectionReference,
+    maps: [0, 1, 2, 3],
+    cases: everyShape((name, shape) => [
+      {
+        name,
+        inputs: [
+          normal(`${name}.gradient`, shape),
+          normal(`${name}.x`, shape),
+          affineMap(name, channels(shape)),
+          normal(`${name}.coefficients`, [1, 1, 2, channels(shape)]),
+        ],
+        attributes: {},
+      },
+    ]),
+  },
   { op: batchNormWeightGradient, reference: batchNormWeightGradientReference, maps: [0, 1], cases: gradientCases },
   { op: batchNormDataGradient, reference: batchNormDataGradientReference, maps: [0, 1, 4], cases: dataGradientCases },
 ];

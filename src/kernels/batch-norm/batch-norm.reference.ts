@@ -149,3 +149,32 @@ export const batchNormDataGradientReference: Reference<BatchNormAttributes> = (i
     return rounded(value, Math.abs(before) + Math.abs(scale) * size, 4);
   };
 };
+
+/** Rows slope = into - scale invStd dgamma / count and constant = into - scale dbeta / count. */
+export const batchNormCoefficientsReference: Reference<{ count: number }> = (inputs, { count }) => {
+  const [dweight, affine] = [required(inputs[0], 'dweight'), required(inputs[1], 'affine')];
+  const into = inputs[2];
+  const channels = channelsOf(affine.shape);
+  return (_, index) => {
+    const channel = index % channels;
+    const inverse = index < channels ? at(affine, 3 * channels + channel) : 1;
+    const added = (-at(affine, channel) * inverse * at(dweight, index)) / count;
+    const before = into ? at(into, index) : 0;
+    return rounded(before + added, Math.abs(before) + Math.abs(added), 2);
+  };
+};
+
+/** dx = gradient + slope (x - mean) + constant. */
+export const batchNormCorrectionReference: Reference<Record<never, never>> = (inputs) => {
+  const [gradient, x] = [required(inputs[0], 'gradient'), required(inputs[1], 'x')];
+  const [affine, coefficients] = [required(inputs[2], 'affine'), required(inputs[3], 'coefficients')];
+  const channels = channelsOf(x.shape);
+  return (_, index) => {
+    const channel = index % channels;
+    const [slope, constant] = [at(coefficients, channel), at(coefficients, channels + channel)];
+    const mean = at(affine, 2 * channels + channel);
+    const size = Math.abs(slope) * (Math.abs(at(x, index)) + Math.abs(mean));
+    const value = at(gradient, index) + slope * (at(x, index) - mean) + constant;
+    return rounded(value, Math.abs(at(gradient, index)) + size + Math.abs(constant), 3);
+  };
+};

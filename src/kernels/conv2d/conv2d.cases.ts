@@ -2,10 +2,12 @@ import type { Shape } from '../../base/shape.ts';
 import type { Activation } from '../activation.ts';
 import { affineMap, grid, normal } from '../draw.ts';
 import type { Case, OpCases } from '../reference.ts';
+import { conv2dBatchNormGradientReference } from './batch-norm-gradient.reference.ts';
+import { type BatchNormGradientAttributes, conv2dBatchNormGradient } from './batch-norm-gradient.ts';
 import { conv2dDataGradientReference, conv2dReference, conv2dWeightGradientReference } from './conv2d.reference.ts';
-import { conv2dDataGradient, type DataGradientAttributes } from './data-gradient.ts';
+import { conv2dDataGradient } from './data-gradient.ts';
 import { conv2d } from './forward.ts';
-import { type Conv2dAttributes, geometryOf } from './geometry.ts';
+import { type Conv2dAttributes, type DataGradientAttributes, geometryOf } from './geometry.ts';
 import { conv2dWeightGradient, type WeightGradientAttributes } from './weight-gradient.ts';
 
 type Pair = readonly [number, number];
@@ -236,6 +238,24 @@ const manyPixels: Readonly<Record<string, Sizes>> = {
   'groups of 8, many pixels': { x: [2, 19, 17, 16], kernel: [3, 3], channels: 16, padding: [1, 1], groups: 2 },
 };
 
+function batchNormGradientCases(
+  [name, sizes]: [string, Sizes],
+  activation: Activation,
+): Case<BatchNormGradientAttributes>[] {
+  const { dy, weight, attributes } = operands(name, sizes);
+  const channels = sizes.x[3] as number;
+  const inputs = [dy, weight, grid(`${name}.x`, sizes.x), affineMap(name, channels)];
+  const into = normal(`${name}.into`, sizes.x);
+  const shared = { ...attributes, xShape: sizes.x, activation, training: true };
+  return [
+    { name: `${name}, ${activation}`, inputs: [...inputs, undefined], attributes: shared },
+    { name: `${name}, ${activation}, added to a tensor`, inputs: [...inputs, into], attributes: shared },
+  ];
+}
+
+/** As many pixels as make a lane work through several tiles. */
+const severalTiles: [string, Sizes] = ['1x1, several tiles', { x: [2, 29, 23, 4], kernel: [1, 1], channels: 4 }];
+
 export const conv2dCases: readonly OpCases[] = [
   {
     op: conv2d,
@@ -251,6 +271,21 @@ export const conv2dCases: readonly OpCases[] = [
     reference: conv2dDataGradientReference,
     maps: [0, 2],
     cases: all.flatMap((one) => [dataGradientCase(one, false), dataGradientCase(one, true)]),
+  },
+  {
+    op: conv2dBatchNormGradient,
+    reference: conv2dBatchNormGradientReference,
+    maps: [0, 2, 4],
+    cases: [
+      ...batchNormGradientCases(severalTiles, 'relu'),
+      ...pick(
+        '1x1, 32 to 32 channels',
+        '1x1, 4 to 12 channels, stride 2, bias',
+        '1x1, more pixels than a tile',
+        '3x3, 4 to 4 channels',
+        '3x3, 20 to 12 channels',
+      ).flatMap((one, index) => batchNormGradientCases(one, (['relu', 'relu6', 'none'] as const)[index % 3] ?? 'none')),
+    ],
   },
   {
     op: conv2dWeightGradient,

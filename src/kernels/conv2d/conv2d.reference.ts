@@ -2,8 +2,7 @@ import { required } from '../../base/errors.ts';
 import { channelsOf, type Shape } from '../../base/shape.ts';
 import { activationRange } from '../activation.ts';
 import { at, type Reference, type ReferenceTensor, Sum } from '../reference.ts';
-import type { DataGradientAttributes } from './data-gradient.ts';
-import { type Conv2dAttributes, geometryOf } from './geometry.ts';
+import { type Conv2dAttributes, type DataGradientAttributes, geometryOf } from './geometry.ts';
 import type { WeightGradientAttributes } from './weight-gradient.ts';
 
 /** An element of x after the prologue, and its size before anything cancelled in it. */

@@ -1,25 +1,14 @@
 import { required } from '../../base/errors.ts';
-import { elementCount, type Shape } from '../../base/shape.ts';
-import type { LaunchContext, OpDefinition, Variant } from '../definition.ts';
+import { elementCount } from '../../base/shape.ts';
+import type { LaunchContext, OpDefinition, Signature, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
-import { bytesOf, LANES, placement, spread } from '../launch.ts';
+import { bytesOf } from '../launch.ts';
+import { conv2dBatchNormGradient } from './batch-norm-gradient.ts';
+import { pixelRuns, pixelsLaunch } from './data-gradient-pixels.ts';
 import { smallGroups } from './depthwise.ts';
 import { directLaunch } from './direct.ts';
-import {
-  type Conv2dAttributes,
-  geometryOf,
-  isVectorised,
-  multiplyAccumulates,
-  pixelGroups,
-  registerBlocks,
-  vectorUniforms,
-} from './geometry.ts';
+import { type DataGradientAttributes, geometryOf, isVectorised, multiplyAccumulates } from './geometry.ts';
 import { groupedDataGradient } from './grouped.ts';
-
-export interface DataGradientAttributes extends Conv2dAttributes {
-  /** [N,H,W,C] of the convolution's input. */
-  readonly xShape: Shape;
-}
 
 function operandsOf({ inputs, outputs, attributes }: LaunchContext<DataGradientAttributes>) {
   const dy = required(inputs[0], 'conv2d_data_gradient: dy');
@@ -29,31 +18,15 @@ function operandsOf({ inputs, outputs, attributes }: LaunchContext<DataGradientA
   return { dy, w, dx, geometry, accumulate: inputs[2] !== undefined };
 }
 
+const pixelsFit = ({ inputs: [, w], outputs: [dx], attributes }: Omit<Signature<DataGradientAttributes>, 'traits'>) =>
+  !!dx && !!w && isVectorised(dx, w, attributes);
+
 const pixels: Variant<DataGradientAttributes> = {
   name: 'pixels',
-  fits: ({ outputs: [dx], inputs: [, w], attributes }) => !!dx && !!w && isVectorised(dx, w, attributes),
+  fits: pixelsFit,
   launches(context) {
-    const { dy, w, dx, geometry, accumulate } = operandsOf(context);
-    const blocks = registerBlocks(geometry.inChannels);
-    const lanes = context.traits.kind === 'hardware' ? 64 : LANES;
-    const count = geometry.images * geometry.height * geometry.width;
-    return [
-      {
-        shader: 'conv2d_data_gradient_pixels.wgsl',
-        entry: 'data_gradient',
-        constants: { BLOCKS: blocks, LANES: lanes },
-        bindings: { dy, w, dx },
-        uniforms: {
-          pixels: count,
-          ...vectorUniforms(geometry, context.attributes),
-          ...placement('dy', dy, 4),
-          wOffset: w.offset / 4,
-          ...placement('dx', dx, 4),
-          accumulate: accumulate ? 1 : 0,
-        },
-        workgroups: [geometry.inChannels / 4 / blocks, ...spread(pixelGroups(count, lanes))],
-      },
-    ];
+    const operands = operandsOf(context);
+    return [pixelsLaunch(operands, context.attributes, pixelRuns(operands.geometry, context.traits))];
   },
 };
 
@@ -90,6 +63,7 @@ export const conv2dDataGradient: OpDefinition<DataGradientAttributes> = {
     whole: [1],
     attributes: (attributes, { count }) => ({ ...attributes, xShape: [count, ...attributes.xShape.slice(1)] }),
   },
+  epilogue: { op: conv2dBatchNormGradient, fits: pixelsFit },
   shape: (_inputs, { xShape }) => [f32(...xShape)],
   cost({ inputs, outputs, attributes }) {
     const geometry = geometryOf('conv2d_data_gradient', attributes.xShape, inputs[1]?.shape ?? [], attributes);

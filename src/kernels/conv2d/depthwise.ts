@@ -4,7 +4,7 @@ import { activationRange } from '../activation.ts';
 import { f32, type Variant } from '../definition.ts';
 import { LANES, placement, spread } from '../launch.ts';
 import { sumPartials } from '../sum-partials.ts';
-import type { DataGradientAttributes } from './data-gradient.ts';
+import type { DataGradientAttributes } from './geometry.ts';
 import { type Conv2dAttributes, type Geometry, geometryOf } from './geometry.ts';
 import { dataGradientOperands, forwardOperands, weightGradientOperands } from './operands.ts';
 import { inputBlocks, mapUniforms, tileGrid } from './tiles.ts';

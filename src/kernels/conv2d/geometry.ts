@@ -12,6 +12,11 @@ export interface Conv2dAttributes {
   readonly prologue?: Activation;
 }
 
+export interface DataGradientAttributes extends Conv2dAttributes {
+  /** [N,H,W,C] of the convolution's input. */
+  readonly xShape: Shape;
+}
+
 /** Sizes of one convolution, channels in elements. */
 export interface Geometry {
   readonly images: number;

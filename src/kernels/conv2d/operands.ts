@@ -1,6 +1,6 @@
 import { required } from '../../base/errors.ts';
 import type { LaunchContext } from '../definition.ts';
-import type { DataGradientAttributes } from './data-gradient.ts';
+import type { DataGradientAttributes } from './geometry.ts';
 import { type Conv2dAttributes, geometryOf, prologueOf } from './geometry.ts';
 import type { WeightGradientAttributes } from './weight-gradient.ts';
 

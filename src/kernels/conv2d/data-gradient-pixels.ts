@@ -1,0 +1,63 @@
+import { ceilDivide } from '../../base/shape.ts';
+import type { AdapterTraits } from '../../base/traits.ts';
+import type { Launch, Operand } from '../definition.ts';
+import { LANES, placement, spread } from '../launch.ts';
+import { type DataGradientAttributes, type Geometry, pixelGroups, registerBlocks, vectorUniforms } from './geometry.ts';
+
+/** What an epilogue adds to a launch of the vectorised data gradient. */
+export interface Epilogue {
+  readonly libraries: readonly string[];
+  readonly bindings: Readonly<Record<string, Operand>>;
+  /** xOffset, xStride, low and high. */
+  readonly uniforms: Readonly<Record<string, number>>;
+}
+
+const STORE: Epilogue = {
+  libraries: ['lib/epilogue_none.wgsl'],
+  bindings: {},
+  uniforms: { xOffset: 0, xStride: 0, low: 0, high: 0 },
+};
+
+/** How the pixels of a geometry are spread over workgroups, of which there are at most `mostRuns` side by side. */
+export function pixelRuns({ images, height, width }: Geometry, traits: AdapterTraits, mostRuns = Number.MAX_VALUE) {
+  const lanes = traits.kind === 'hardware' ? 64 : LANES;
+  const pixels = images * height * width;
+  const tiles = ceilDivide(pixelGroups(pixels, lanes), mostRuns);
+  return { lanes, pixels, tiles, runs: ceilDivide(pixelGroups(pixels, lanes), tiles) };
+}
+
+interface PixelsOperands {
+  readonly dy: Operand;
+  readonly w: Operand;
+  readonly dx: Operand;
+  readonly geometry: Geometry;
+  readonly accumulate: boolean;
+}
+
+/** A data gradient on four channels at once: see shaders/conv2d_data_gradient_pixels.wgsl. */
+export function pixelsLaunch(
+  { dy, w, dx, geometry, accumulate }: PixelsOperands,
+  attributes: DataGradientAttributes,
+  { lanes, pixels, tiles, runs }: ReturnType<typeof pixelRuns>,
+  epilogue = STORE,
+): Launch {
+  const blocks = registerBlocks(geometry.inChannels);
+  return {
+    shader: 'conv2d_data_gradient_pixels.wgsl',
+    entry: 'data_gradient',
+    libraries: epilogue.libraries,
+    constants: { BLOCKS: blocks, LANES: lanes },
+    bindings: { dy, w, dx, ...epilogue.bindings },
+    uniforms: {
+      pixels,
+      ...vectorUniforms(geometry, attributes),
+      ...placement('dy', dy, 4),
+      wOffset: w.offset / 4,
+      ...placement('dx', dx, 4),
+      accumulate: accumulate ? 1 : 0,
+      tiles,
+      ...epilogue.uniforms,
+    },
+    workgroups: [geometry.inChannels / 4 / blocks, ...spread(runs)],
+  };
+}
