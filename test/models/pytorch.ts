@@ -153,7 +153,8 @@ export function testTraining(device: () => Device, { definition, branches }: Exp
       const [start, first, third] = trained.states;
       expectMost('parameters after 1 step', compareFirstStep(start, first, withoutNoisy(branch, NOISY)));
       expectAll('parameters after 1 step, loosely', compareFirstStep(start, first, branch, UNCERTAIN));
-      expectAll('parameters after 3 steps', compareThirdStep(third, branch));
+      expectMost('parameters after 3 steps', compareThirdStep(third, withoutNoisy(branch, NOISY)));
+      expectAll('parameters after 3 steps, loosely', compareThirdStep(third, branch, UNCERTAIN));
     });
 
     test('logits in eval mode after them', () => {
