@@ -28,6 +28,10 @@ export const commands: { readonly [N in CommandName]: Command<N> } = {
     summary: "a weights file as .safetensors under torchvision's names",
     load: async () => (await import('./weights.ts')).convert,
   },
+  'weights export-onnx': {
+    summary: 'a run or a weights file as an ONNX file of the network in evaluation mode',
+    load: async () => (await import('./weights.ts')).exportOnnx,
+  },
   profile: {
     summary: 'where the time of a step goes: time, GFLOP/s, GB/s and share of the measured peak of each launch',
     load: () => import('./profile.ts'),

@@ -175,6 +175,13 @@ const weightsConvert = {
   ...common,
 };
 
+const weightsExportOnnx = {
+  run,
+  out: argument('OUT', '.onnx file to write'),
+  ...bareWeights,
+  ...common,
+};
+
 const doctor = {
   check: onUnlessDenied('check every kernel that is fit for this adapter against its float64 reference'),
   ...onAdapter,
@@ -237,6 +244,7 @@ export const optionTables = {
   models,
   'weights inspect': weightsInspect,
   'weights convert': weightsConvert,
+  'weights export-onnx': weightsExportOnnx,
   profile,
   'bench kernels': benchKernels,
   'bench step': benchStep,

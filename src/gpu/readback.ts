@@ -15,6 +15,8 @@ interface Slot {
 const SHORTEST_SLEEP = 4;
 /** Share of the expected wait that is slept. */
 const SLEPT = 0.85;
+/** Share of a run's time that is waited for at least where its end was seen. */
+const WAITED = 0.05;
 
 /**
  * Reads the same few bytes after every run without stalling the GPU: a ring of staging buffers, allocated once. Asking
@@ -61,8 +63,7 @@ export class ReadbackRing {
 
   async #take(buffer: GPUBuffer, submitted: number): Promise<ArrayBuffer> {
     const sleep = Math.max(this.#ended, submitted) + SLEPT * this.#interval - performance.now();
-    const slept = sleep > SHORTEST_SLEEP;
-    if (slept) await new Promise((resolve) => setTimeout(resolve, sleep));
+    if (sleep > SHORTEST_SLEEP) await new Promise((resolve) => setTimeout(resolve, sleep));
     const asked = performance.now();
     try {
       await buffer.mapAsync(GPUMapMode.READ);
@@ -71,10 +72,10 @@ export class ReadbackRing {
       throw error;
     }
     const now = performance.now();
-    // A value that was there at once may have been there for long.
-    const overslept = slept && now - asked < 1;
     const took = now - Math.max(this.#ended, submitted);
-    this.#interval = overslept ? 0.9 * this.#interval : (this.#interval + took) / 2;
+    // A value that hardly had to be waited for may have been there for long, above all where its asker paused.
+    const wasThere = now - asked < Math.max(1, WAITED * took);
+    this.#interval = wasThere ? Math.min(0.9 * this.#interval, took) : (this.#interval + took) / 2;
     this.#ended = now;
     const bytes = buffer.getMappedRange().slice(0);
     buffer.unmap();

@@ -52,6 +52,14 @@ const countKey = (spec: StateSpec): string => spec.name.replace(/running$/, BATC
 const matchOptions = ({ head, auxiliary }: ModelDefinition) =>
   auxiliary ? { heads: [auxiliary.head, head], optional: [`${auxiliary.module}.`] } : { heads: [head] };
 
+/** How torchvision normalises images for these weights: those with ImageNet's 1,000 outputs may have their own way. */
+export function normalisationOf(
+  { head, imagenetNormalisation = 'imagenet' }: ModelDefinition,
+  tensors: StateDict,
+): Normalisation {
+  return tensors.get(`${head}.weight`)?.shape[0] === IMAGENET_CLASSES ? imagenetNormalisation : 'imagenet';
+}
+
 /** A network with its parameters and running statistics on a device. */
 export class Model {
   readonly definition: ModelDefinition;
@@ -96,7 +104,7 @@ export class Model {
    */
   load(file: string, tensors: StateDict, normalisation?: Normalisation): MatchedWeights {
     const matched = matchWeights(file, tensors, stateKeys(this.specs), matchOptions(this.definition));
-    this.normalisation = normalisation ?? this.#normalisationOf(tensors);
+    this.normalisation = normalisation ?? normalisationOf(this.definition, tensors);
     for (const spec of this.specs) {
       const values = spec.entries.map(({ key }) => matched.tensors.get(key));
       if (values.every((value) => value !== undefined)) {
@@ -163,11 +171,6 @@ export class Model {
   destroy(): void {
     this.parameters.destroy();
     this.statistics.destroy();
-  }
-
-  #normalisationOf(tensors: StateDict): Normalisation {
-    const { head, imagenetNormalisation = 'imagenet' } = this.definition;
-    return tensors.get(`${head}.weight`)?.shape[0] === IMAGENET_CLASSES ? imagenetNormalisation : 'imagenet';
   }
 
   #write(spec: StateSpec, values: readonly Float32Array[]): void {

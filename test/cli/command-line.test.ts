@@ -137,6 +137,7 @@ describe('output', () => {
     ['models'],
     ['weights inspect'],
     ['weights convert'],
+    ['weights export-onnx'],
     ['profile'],
     ['bench kernels'],
     ['bench step'],

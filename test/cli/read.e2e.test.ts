@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.ts';
 import { floatTensor, toFloat32 } from '../../src/weights/tensor-data.ts';
 import { temporaryFolder } from '../io/temporary.ts';
+import { decodeOnnx } from '../models/onnx-file.ts';
 import { makeSet, murad, SMALL, start, withoutAdapter } from './murad.ts';
 
 const folder = temporaryFolder();
@@ -197,7 +198,7 @@ describe('predict', () => {
     ],
     [
       2,
-      'densenet121 cannot take images of 16 pixels: the smallest --image-size is 32',
+      'densenet121 cannot take images of 16 pixels: the smallest --image-size is 29',
       ['mixed', '--image-size', '16'],
     ],
     [2, expect.stringMatching(/^unknown model "x": expected one of densenet121\b/), ['mixed', '--model', 'x']],
@@ -260,6 +261,51 @@ describe('weights', () => {
       stdout: '',
       stderr: ['murad weights convert: OUT is FILE, run/best.safetensors: name another file to write'],
     });
+  });
+
+  test("export-onnx writes the run's network and weights", async () => {
+    const { code, stdout, stderr } = await murad(folder, 'weights', 'export-onnx', 'run', 'run.onnx', '--json');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: [] });
+    const bytes = readFileSync(file('run.onnx'));
+    expect(json(stdout)).toEqual({ file: 'run/best.safetensors', out: 'run.onnx', bytes: bytes.length });
+    const { inputs, initializers, producer } = decodeOnnx(bytes);
+    expect(inputs).toEqual([{ name: 'image', shape: ['N', 3, 32, 32] }]);
+    expect(producer).toEqual(['murad', expect.stringMatching(/^\d+\.\d+\.\d+$/)]);
+    const { tensors } = readSafetensors('best', readFileSync(file('run/best.safetensors')));
+    expect([...(initializers.get('classifier.bias')?.values ?? [])]).toEqual([
+      ...(tensors.get('classifier.bias')?.data ?? []),
+    ]);
+  });
+
+  test.each([
+    [
+      2,
+      'run/best.safetensors run/best.safetensors',
+      "OUT is RUN's weights file, run/best.safetensors: name another file to write",
+    ],
+    [
+      2,
+      'bare.safetensors x.onnx --model densenet121',
+      'bare.safetensors does not say what it was trained for: give --image-size',
+    ],
+    [
+      1,
+      'bare.safetensors x.onnx --model densenet121 --image-size 32',
+      expect.stringMatching(/^bare\.safetensors: 605 tensors do not fit the network /),
+    ],
+    [1, 'nowhere x.onnx', 'nowhere does not exist: give a run folder or a weights file'],
+    [1, 'run no/x.onnx', 'cannot write no/x.onnx: no such file or folder'],
+  ])('export-onnx, exit code %i: %s', async (code, words, line) => {
+    const bias = floatTensor([1], Float32Array.of(0));
+    writeFileSync(file('bare.safetensors'), writeSafetensors(new Map([['classifier.bias', bias]])));
+    const ended = await murad(folder, 'weights', 'export-onnx', ...words.split(' '));
+    const [said = ''] = ended.stderr;
+    expect([ended.code, ended.stderr.length, said.replace(/^murad weights export-onnx: /, '')]).toEqual([
+      code,
+      1,
+      line,
+    ]);
+    expect(existsSync(file('x.onnx'))).toBe(false);
   });
 
   test('what is no weights file', async () => {

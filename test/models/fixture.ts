@@ -110,7 +110,7 @@ export function branchesOf(fixture: Fixture, { branches }: Tipped): [Fixture, ..
 }
 
 /** The formula's weights under PyTorch's names. */
-export function formulaState(model: Model, gain: number): StateDict {
+export function formulaState(model: Pick<Model, 'specs'>, gain: number): StateDict {
   const expected = stateKeys(model.specs);
   const keys = new Set(expected.map(({ key }) => key));
   const tensors: StateDict = new Map();
