@@ -37,7 +37,7 @@ describe('wrong usage: exit code 2, before any data is read', () => {
   test.each([
     ['--image-size abc', '--image-size expects a positive whole number, got "abc"'],
     ['--image-size 0', '--image-size expects a positive whole number, got "0"'],
-    ['--image-size 31', 'densenet121 cannot take images of 31 pixels: the smallest --image-size is 32'],
+    ['--image-size 28', 'densenet121 cannot take images of 28 pixels: the smallest --image-size is 29'],
     ['--batch-size 16 --micro-batch 5', '--micro-batch 5 does not divide a batch of 16 images: choose one that does'],
     ['--model resnet9', expect.stringMatching(/^unknown model "resnet9": expected one of densenet121\b/)],
     ['--flag', "unknown option '--flag'; see murad train --help"],
