@@ -1,7 +1,6 @@
 import { required } from '../base/errors.ts';
 import { accumulateMeanCases } from './accumulate-mean.cases.ts';
 import { adamCases } from './adam.cases.ts';
-import { adaptiveAvgPool2dCases } from './adaptive-avg-pool2d.cases.ts';
 import { augmentCases } from './augment.cases.ts';
 import { batchNormCases } from './batch-norm/batch-norm.cases.ts';
 import { bceWithLogitsCases } from './bce-with-logits.cases.ts';
@@ -10,7 +9,8 @@ import { concatCases } from './concat.cases.ts';
 import { conv2dCases } from './conv2d/conv2d.cases.ts';
 import type { OpDefinition } from './definition.ts';
 import { elementwiseCases } from './elementwise.cases.ts';
-import { pool2dCases } from './pool2d.cases.ts';
+import { adaptiveAvgPool2dCases } from './pool2d/adaptive-avg-pool2d.cases.ts';
+import { pool2dCases } from './pool2d/pool2d.cases.ts';
 import type { OpCases } from './reference.ts';
 import { sumOverRowsCases } from './sum-over-rows.cases.ts';
 

@@ -1,6 +1,5 @@
 import { accumulateMean } from './accumulate-mean.ts';
 import { adam } from './adam.ts';
-import { adaptiveAvgPool2d, adaptiveAvgPool2dGradient } from './adaptive-avg-pool2d.ts';
 import { augment } from './augment.ts';
 import {
   batchNormApply,
@@ -19,6 +18,8 @@ import { conv2d, conv2dBatchNormGradient, conv2dDataGradient, conv2dWeightGradie
 import type { OpDefinition } from './definition.ts';
 import { activate, activateGradient, add, copy, dropout } from './elementwise.ts';
 import {
+  adaptiveAvgPool2d,
+  adaptiveAvgPool2dGradient,
   avgPool2d,
   avgPool2dBatchNormGradient,
   avgPool2dGradient,
@@ -26,7 +27,7 @@ import {
   globalAvgPool2dGradient,
   maxPool2d,
   maxPool2dGradient,
-} from './pool2d.ts';
+} from './pool2d/index.ts';
 import { sumOverRows } from './sum-over-rows.ts';
 
 /** Every op, in one list: tests, gradient checks and benchmarks iterate it. */

@@ -2,7 +2,7 @@ import { required } from '../base/errors.ts';
 import { elementCount } from '../base/shape.ts';
 import { gradients } from '../graph/autograd.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
-import { globalAvgPool2d } from '../kernels/pool2d.ts';
+import { globalAvgPool2d } from '../kernels/pool2d/index.ts';
 import type { Outputs } from './definition.ts';
 
 /** What Grad-CAM adds to a network's graph. */

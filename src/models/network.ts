@@ -3,12 +3,11 @@ import { fnv1a32, hash32 } from '../base/random.ts';
 import { channelsOf, roundUp, rowsOf, type Shape } from '../base/shape.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { Activation } from '../kernels/activation.ts';
-import { adaptiveAvgPool2d } from '../kernels/adaptive-avg-pool2d.ts';
 import { batchNormApply, batchNormFold, batchNormMoments } from '../kernels/batch-norm/index.ts';
 import { concat } from '../kernels/concat.ts';
 import { conv2d } from '../kernels/conv2d/index.ts';
 import { activate, add, dropout } from '../kernels/elementwise.ts';
-import { avgPool2d, globalAvgPool2d, maxPool2d } from '../kernels/pool2d.ts';
+import { adaptiveAvgPool2d, avgPool2d, globalAvgPool2d, maxPool2d } from '../kernels/pool2d/index.ts';
 import type { Initialiser } from './initialise.ts';
 
 /** How one entry of a state_dict lies in a device tensor. */

@@ -12,7 +12,7 @@ import { bceWithLogits } from '../../src/kernels/bce-with-logits.ts';
 import { concat } from '../../src/kernels/concat.ts';
 import { conv2d } from '../../src/kernels/conv2d/index.ts';
 import { activate, copy } from '../../src/kernels/elementwise.ts';
-import { globalAvgPool2d } from '../../src/kernels/pool2d.ts';
+import { globalAvgPool2d } from '../../src/kernels/pool2d/index.ts';
 import type { Network } from '../../src/models/network.ts';
 import { MODES } from '../support/device.ts';
 import { useDevice } from '../support/use-device.ts';

@@ -16,7 +16,7 @@ import { concat } from '../../src/kernels/concat.ts';
 import { conv2d } from '../../src/kernels/conv2d/index.ts';
 import { given, words } from '../../src/kernels/draw.ts';
 import { activate } from '../../src/kernels/elementwise.ts';
-import { avgPool2d, globalAvgPool2d, maxPool2d } from '../../src/kernels/pool2d.ts';
+import { avgPool2d, globalAvgPool2d, maxPool2d } from '../../src/kernels/pool2d/index.ts';
 import type { CaseInput } from '../../src/kernels/reference.ts';
 import { readSafetensors } from '../../src/weights/safetensors.ts';
 import { readGolden } from '../support/golden.ts';

@@ -1,7 +1,7 @@
 import { required } from '../../base/errors.ts';
 import { rowsOf } from '../../base/shape.ts';
 import { conv2d, conv2dDataGradient, conv2dWeightGradient } from '../../kernels/conv2d/index.ts';
-import { avgPool2d, avgPool2dGradient } from '../../kernels/pool2d.ts';
+import { avgPool2d, avgPool2dGradient } from '../../kernels/pool2d/index.ts';
 import { type Graph, type Node, readersOf, type Tensor } from '../graph.ts';
 import { replaceOutput } from './epilogue.ts';
 import { removeUnused } from './remove-unused.ts';

@@ -1,7 +1,6 @@
 import { InternalError, required } from '../../base/errors.ts';
 import type { Node } from '../../graph/graph.ts';
 import type { Activation } from '../../kernels/activation.ts';
-import { type AdaptiveAvgPool2dAttributes, adaptiveAvgPool2d } from '../../kernels/adaptive-avg-pool2d.ts';
 import { type BatchNormAttributes, batchNormApply } from '../../kernels/batch-norm/apply.ts';
 import { type BatchNormFoldAttributes, batchNormFold } from '../../kernels/batch-norm/statistics.ts';
 import { concat } from '../../kernels/concat.ts';
@@ -9,13 +8,10 @@ import type { Conv2dAttributes } from '../../kernels/conv2d/geometry.ts';
 import { conv2d } from '../../kernels/conv2d/index.ts';
 import type { OpDefinition } from '../../kernels/definition.ts';
 import { type ActivationAttributes, activate, add } from '../../kernels/elementwise.ts';
-import {
-  type AvgPool2dAttributes,
-  avgPool2d,
-  globalAvgPool2d,
-  maxPool2d,
-  type Pool2dAttributes,
-} from '../../kernels/pool2d.ts';
+import { type AdaptiveAvgPool2dAttributes, adaptiveAvgPool2d } from '../../kernels/pool2d/adaptive-avg-pool2d.ts';
+import { type AvgPool2dAttributes, avgPool2d } from '../../kernels/pool2d/avg-pool2d.ts';
+import { globalAvgPool2d, maxPool2d } from '../../kernels/pool2d/index.ts';
+import type { Pool2dAttributes } from '../../kernels/pool2d/window.ts';
 import type { OnnxBuilder } from './builder.ts';
 
 /** Appends what a node computes, on NCHW maps, and returns the value of its first output, where it has one of its own. */

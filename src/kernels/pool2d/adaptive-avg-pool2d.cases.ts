@@ -1,8 +1,8 @@
-import type { Shape } from '../base/shape.ts';
+import type { Shape } from '../../base/shape.ts';
+import { normal } from '../draw.ts';
+import type { OpCases } from '../reference.ts';
 import { adaptiveAvgPool2dGradientReference, adaptiveAvgPool2dReference } from './adaptive-avg-pool2d.reference.ts';
 import { adaptiveAvgPool2d, adaptiveAvgPool2dGradient } from './adaptive-avg-pool2d.ts';
-import { normal } from './draw.ts';
-import type { OpCases } from './reference.ts';
 
 const pools: readonly { readonly name: string; readonly x: Shape; readonly size: number }[] = [
   { name: 'overlapping windows: 10 to 7', x: [2, 10, 10, 4], size: 7 },

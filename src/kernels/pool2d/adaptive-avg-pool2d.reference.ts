@@ -1,7 +1,7 @@
-import { required } from '../base/errors.ts';
-import type { Shape } from '../base/shape.ts';
+import { required } from '../../base/errors.ts';
+import type { Shape } from '../../base/shape.ts';
+import { at, type Reference, Sum } from '../reference.ts';
 import type { AdaptiveAvgPool2dAttributes } from './adaptive-avg-pool2d.ts';
-import { at, type Reference, Sum } from './reference.ts';
 
 /** Places of the input, along one axis of `length`, that output `index` of `size` averages. */
 function windowOf(index: number, size: number, length: number): number[] {

@@ -1,5 +1,9 @@
-import { channelsOf, elementCount, type Shape } from '../base/shape.ts';
-import { affineMap, distinct, grid, normal, uniform, words } from './draw.ts';
+import { channelsOf, elementCount, type Shape } from '../../base/shape.ts';
+import { affineMap, distinct, grid, normal, uniform, words } from '../draw.ts';
+import type { Case, OpCases } from '../reference.ts';
+import { type AvgPool2dAttributes, avgPool2d, avgPool2dBatchNormGradient, avgPool2dGradient } from './avg-pool2d.ts';
+import { globalAvgPool2d, globalAvgPool2dGradient } from './global-avg-pool2d.ts';
+import { maxPool2d, maxPool2dGradient, tapsPerWord } from './max-pool2d.ts';
 import {
   avgPool2dBatchNormGradientReference,
   avgPool2dGradientReference,
@@ -9,19 +13,7 @@ import {
   maxPool2dGradientReference,
   maxPool2dReference,
 } from './pool2d.reference.ts';
-import {
-  type AvgPool2dAttributes,
-  avgPool2d,
-  avgPool2dBatchNormGradient,
-  avgPool2dGradient,
-  globalAvgPool2d,
-  globalAvgPool2dGradient,
-  maxPool2d,
-  maxPool2dGradient,
-  type Pool2dAttributes,
-  tapsPerWord,
-} from './pool2d.ts';
-import type { Case, OpCases } from './reference.ts';
+import type { Pool2dAttributes } from './window.ts';
 
 const windows = (kernel: number, stride: number, padding = 0): Pool2dAttributes => ({
   kernel: [kernel, kernel],

@@ -1,7 +1,7 @@
-import { required, ShapeError } from '../base/errors.ts';
-import { channelsOf, elementCount, formatShape, type Shape } from '../base/shape.ts';
-import { f32, type ImageRange, type Launch, type LaunchContext, type OpDefinition } from './definition.ts';
-import { bytesOf, gridOf, placement, vectorType, vectorWidth } from './launch.ts';
+import { required, ShapeError } from '../../base/errors.ts';
+import { channelsOf, elementCount, formatShape, type Shape } from '../../base/shape.ts';
+import { f32, type ImageRange, type Launch, type LaunchContext, type OpDefinition } from '../definition.ts';
+import { bytesOf, gridOf, placement, vectorType, vectorWidth } from '../launch.ts';
 
 export interface AdaptiveAvgPool2dAttributes {
   /** Width and height of the output in pixels. */

@@ -1,14 +1,11 @@
-import { required } from '../base/errors.ts';
-import { channelsOf, type Shape } from '../base/shape.ts';
-import { activationRange } from './activation.ts';
-import { throughBatchNorm } from './batch-norm/epilogue.reference.ts';
-import {
-  type AvgPool2dAttributes,
-  type AvgPoolBatchNormAttributes,
-  type Pool2dAttributes,
-  tapsPerWord,
-} from './pool2d.ts';
-import { at, exact, type Reference, type ReferenceTensor, rounded, Sum } from './reference.ts';
+import { required } from '../../base/errors.ts';
+import { channelsOf, type Shape } from '../../base/shape.ts';
+import { activationRange } from '../activation.ts';
+import { throughBatchNorm } from '../batch-norm/epilogue.reference.ts';
+import { at, exact, type Reference, type ReferenceTensor, rounded, Sum } from '../reference.ts';
+import type { AvgPool2dAttributes, AvgPoolBatchNormAttributes } from './avg-pool2d.ts';
+import { tapsPerWord } from './max-pool2d.ts';
+import type { Pool2dAttributes } from './window.ts';
 
 type Gradient<A> = A & { readonly xShape: Shape };
 
