@@ -2,7 +2,7 @@ import { required, ShapeError } from '../../base/errors.ts';
 import { channelsOf, elementCount, formatShape, type Shape } from '../../base/shape.ts';
 import { f32, type LaunchContext, type OpDefinition } from '../definition.ts';
 import { bytesOf, gridOf, placement, vectorType, vectorWidth } from '../launch.ts';
-import { type Gradient, rangeOf } from './window.ts';
+import { rangeOf } from './window.ts';
 
 function globalPoolLaunch(
   entry: 'forward' | 'data_gradient',
