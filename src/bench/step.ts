@@ -1,5 +1,7 @@
 import type { Device } from '../gpu/device.ts';
 import type { Pending } from '../gpu/readback.ts';
+import type { PassName } from '../graph/passes/index.ts';
+import type { Program } from '../graph/program.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { batchOf, type ImageBatch } from '../models/images.ts';
 import { Inference } from '../models/inference.ts';
@@ -30,40 +32,51 @@ export interface StepResult {
   readonly images_per_s: number;
   /** Activations, gradients of activations, scratch and uniforms. */
   readonly planned_bytes: number;
+  /** Bytes that all launches move, each operand once, by the ops' costs. */
+  readonly moved_bytes: number;
 }
 
 export interface StepBench {
   readonly inference: StepResult;
   readonly training: StepResult;
+  /** Without the passes that are left out, where some are. */
+  readonly unfused?: StepResult;
   /** Different pipelines for both. */
   readonly pipelines: number;
 }
 
 export const LEARNING_RATE = 1e-4;
 
-/** Times inference and a training step of a network in turn, each from writing its batch to reading its result. */
+/**
+ * Times inference and a training step of a network in turn, each from writing its batch to reading its result. `without`:
+ * passes of the graph without which a second training step is timed in the same turns.
+ */
 export async function benchStep(
   device: Device,
   definition: ModelDefinition,
-  { rounds, ...sizes }: StepSizes & { rounds: number },
+  { rounds, without = [], ...sizes }: StepSizes & { rounds: number; without?: readonly PassName[] },
 ): Promise<StepBench> {
   const model = new Model(device, definition);
   const adam = new AdamState(model);
   const options = { ...sizes, channels: 1 } as const;
   const training = await TrainingStep.create(model, adam, options);
   const inference = await Inference.create(model, options);
+  const pipelines = device.pipelines.size;
+  const unfused = without.length > 0 ? await TrainingStep.create(model, adam, { ...options, without }) : undefined;
   const batch = benchBatch(sizes);
-  const [read, trained] = await interleave(
-    [timed(() => inference.run(batch)), timed(() => training.run(batch, LEARNING_RATE))],
+  const steps = unfused ? [training, unfused] : [training];
+  const timings = await interleave(
+    [timed(() => inference.run(batch)), ...steps.map((step) => timed(() => step.run(batch, LEARNING_RATE)))],
     rounds,
   );
-  const result = (timing: Timing | undefined, bytes: number) => resultOf(timing as Timing, sizes.batchSize, bytes);
+  const [read, trained, slower] = timings as [Timing, Timing, Timing?];
   const found = {
-    inference: result(read, inference.bytes),
-    training: result(trained, training.program.bytes),
-    pipelines: device.pipelines.size,
+    inference: resultOf(read, sizes.batchSize, inference.program),
+    training: resultOf(trained, sizes.batchSize, training.program),
+    ...(unfused && slower ? { unfused: resultOf(slower, sizes.batchSize, unfused.program) } : {}),
+    pipelines,
   };
-  await Promise.all([training.destroy(), inference.destroy()]);
+  await Promise.all([training, inference, unfused].map((one) => one?.destroy()));
   adam.destroy();
   model.destroy();
   return found;
@@ -78,7 +91,7 @@ export const timed = (run: () => Promise<Pending>): Run => {
   };
 };
 
-function resultOf({ median, lower, upper, runs }: Timing, images: number, bytes: number): StepResult {
+function resultOf({ median, lower, upper, runs }: Timing, images: number, program: Program): StepResult {
   return {
     median_ms: 1000 * median,
     lower_ms: 1000 * lower,
@@ -86,6 +99,7 @@ function resultOf({ median, lower, upper, runs }: Timing, images: number, bytes:
     runs,
     ms_per_image: (1000 * median) / images,
     images_per_s: images / median,
-    planned_bytes: bytes,
+    planned_bytes: program.bytes,
+    moved_bytes: program.plan.launches.reduce((sum, { cost }) => sum + cost.bytes, 0),
   };
 }

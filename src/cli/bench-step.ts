@@ -8,17 +8,23 @@ import { openDevice } from './session.ts';
 import { alignColumns } from './text-table.ts';
 import { asUsage } from './usage.ts';
 
+const comparison = (training: StepResult, unfused: StepResult): string =>
+  `the passes make a training step ${figure(unfused.median_ms / training.median_ms, 2)} times faster and its moved bytes ` +
+  `${figure(unfused.moved_bytes / training.moved_bytes, 2)} times fewer`;
+
 /** Time of inference and of a training step of a network, measured in turn. */
 export async function run(options: Options<'bench step'>, context: Context): Promise<Output> {
-  const { imageSize, batchSize, rounds } = options;
+  const { imageSize, batchSize, rounds, noFuse } = options;
   const definition = asUsage(() => findModel(options.model));
   asUsage(() => checkImageSize(definition, imageSize));
   await makeFoldersOf(options.out);
   const { device, adapter } = await openDevice(options.adapter, context);
   try {
-    const { inference, training, pipelines } = await benchStep(device, definition, { imageSize, batchSize, rounds });
+    const measured = { imageSize, batchSize, rounds, without: noFuse };
+    const { inference, training, unfused, pipelines } = await benchStep(device, definition, measured);
     const settings = { model: definition.name, image_size: imageSize, batch_size: batchSize, rounds };
-    const json = { conditions: conditionsOf(adapter), ...settings, pipelines, inference, training };
+    const results = { inference, training, ...(unfused ? { unfused, no_fuse: noFuse } : {}) };
+    const json = { conditions: conditionsOf(adapter), ...settings, pipelines, ...results };
     if (options.out) await writeJson(options.out, json);
     const perImage = (ms: number) => figure(ms / batchSize, 2);
     const cells = (name: string, result: StepResult) => [
@@ -27,13 +33,21 @@ export async function run(options: Options<'bench step'>, context: Context): Pro
       `${perImage(result.lower_ms)} to ${perImage(result.upper_ms)}`,
       figure(result.images_per_s),
       figure(result.planned_bytes / 2 ** 20, 0),
+      figure(result.moved_bytes / batchSize / 1e6, 0),
     ];
-    const header = ['', 'ms per image', 'middle half', 'images/s', 'planned MiB'];
+    const header = ['', 'ms per image', 'middle half', 'images/s', 'planned MiB', 'moved MB an image'];
+    const rows = [
+      header,
+      cells('inference', inference),
+      cells('training step', training),
+      ...(unfused ? [cells('without the passes', unfused)] : []),
+    ];
     return {
       json,
       text: [
         `${definition.title}, ${imageSize} px, batch ${batchSize}, medians of ${rounds} rounds of both in turn; ${pipelines} pipelines`,
-        ...alignColumns([header, cells('inference', inference), cells('training step', training)], 1),
+        ...alignColumns(rows, 1),
+        ...(unfused ? [comparison(training, unfused)] : []),
       ].join('\n'),
     };
   } finally {

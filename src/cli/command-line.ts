@@ -99,6 +99,8 @@ function commanderOptions(key: string, entry: OptionEntry): Option[] {
       if (value === undefined) throw new UsageError(`--${name} expects ${parser.expects}, got "${text}"`);
       return value;
     });
+  // An option such as --no-fuse NAME takes a value of its own: it does not deny another one.
+  option.negate = false;
   return [mandatory || fallback === undefined ? option : option.default(fallback)];
 }
 

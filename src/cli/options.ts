@@ -1,4 +1,16 @@
-import { angle, choice, either, learningRate, type Parser, path, positiveWhole, seed, text } from './parsers.ts';
+import { type PassName, passes } from '../graph/passes/index.ts';
+import {
+  angle,
+  choice,
+  either,
+  learningRate,
+  type Parser,
+  path,
+  positiveWhole,
+  seed,
+  someOf,
+  text,
+} from './parsers.ts';
 
 /** An option that takes a value, as `--image-size <PX>`. */
 interface ValueOption<T> {
@@ -76,6 +88,13 @@ const common = {
   verbose: flag('show the stack of an error'),
 };
 
+const noFuse = value<readonly PassName[]>(
+  'NAMES',
+  someOf(Object.keys(passes) as PassName[]),
+  `rewrites of the plan to leave out, separated by commas, or all: ${Object.keys(passes).join(', ')}`,
+  [],
+);
+
 const onAdapter = {
   adapter: value('KIND', text, 'auto, hardware, software, embedded, or a part of the name of an adapter', 'auto'),
   ...common,
@@ -125,6 +144,7 @@ const train = {
     'validation measure that chooses best.safetensors',
     'loss',
   ),
+  noFuse,
   maxSteps: optional('N', positiveWhole, 'stop after so many steps in all; --resume goes on'),
   limit: optional('N', positiveWhole, 'use only the first N images of each split'),
   ...onAdapter,
@@ -201,6 +221,7 @@ const profile = {
   model: measuredModel,
   ...measuredSizes,
   inference: flag('measure an inference instead of a training step'),
+  noFuse,
   rounds: rounds(5),
   top: value('N', positiveWhole, 'slowest ops to list', 20),
   trace: optional('FILE', path, 'write the launches as a trace for Perfetto or chrome://tracing (.json)'),
@@ -226,6 +247,7 @@ const benchKernels = {
 const benchStep = {
   model: measuredModel,
   ...measuredSizes,
+  noFuse: { ...noFuse, help: `measure a training step without them too; ${noFuse.help}` },
   rounds: rounds(9),
   out: optional('FILE', path, 'write the figures with their conditions (.json)'),
   ...onAdapter,

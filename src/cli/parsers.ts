@@ -38,6 +38,18 @@ export function choice<const W extends string>(...words: W[]): Parser<W> {
   return { expects: words.join(' or '), parse: (given) => words.find((word) => word === given) };
 }
 
+/** Some of the words, separated by commas, or all of them. */
+export function someOf<const W extends string>(words: readonly W[]): Parser<readonly W[]> {
+  return {
+    expects: `all, or some of ${words.join(', ')} separated by commas`,
+    parse: (given) => {
+      if (given === 'all') return words;
+      const named = given.split(',').map((part) => words.find((word) => word === part.trim()));
+      return named.every((word) => word !== undefined) ? named : undefined;
+    },
+  };
+}
+
 /** What the first parser takes, else what the second takes. */
 export function either<A, B>(first: Parser<A>, second: Parser<B>): Parser<A | B> {
   return {

@@ -36,7 +36,7 @@ interface Profiled {
 async function prepare(device: Device, definition: ModelDefinition, options: ProfileOptions): Promise<Profiled> {
   const { imageSize, batchSize } = options;
   const model = new Model(device, definition);
-  const sizes = { imageSize, batchSize, channels: 1 } as const;
+  const sizes = { imageSize, batchSize, channels: 1, without: options.noFuse } as const;
   const batch = benchBatch(sizes);
   if (options.inference) {
     const inference = await Inference.create(model, sizes);

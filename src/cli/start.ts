@@ -74,6 +74,7 @@ export async function run({ adapter, json, verbose }: Options<'start'>, context:
       best: 'loss',
       maxSteps: undefined,
       limit: undefined,
+      noFuse: [],
       ...common,
     },
     context,

@@ -21,12 +21,16 @@ export async function createPlans(
   model: Model,
   adam: AdamState,
   { train, valid }: { train: PackedSplit; valid: PackedSplit },
-  settings: Pick<Settings, 'image_size' | 'batch_size' | 'micro_batch'>,
+  settings: Pick<Settings, 'image_size' | 'batch_size' | 'micro_batch' | 'no_fuse'>,
   note: (line: string) => void,
 ): Promise<Plans> {
   const wanted = settings.batch_size;
   const count = train.split.images.length;
-  const common = { imageSize: settings.image_size, channels: channelsOfSplits(train, valid) };
+  const common = {
+    imageSize: settings.image_size,
+    channels: channelsOfSplits(train, valid),
+    without: settings.no_fuse,
+  };
   const sizes = stepSizes({ batchSize: wanted, microBatch: settings.micro_batch }, count);
   const plans = await firstThatFits(sizes, async (size) => {
     const step = await TrainingStep.create(model, adam, { ...common, ...size });

@@ -42,6 +42,7 @@ export function newSettings(options: TrainOptions): Settings {
     best: options.best,
     pretrained: options.pretrained ?? null,
     limit: options.limit ?? null,
+    no_fuse: options.noFuse,
     data: options.data ?? PHANTOM_FOLDER,
   };
 }
@@ -59,6 +60,7 @@ const FIXED = {
   best: 'best',
   pretrained: 'pretrained',
   limit: 'limit',
+  noFuse: 'no_fuse',
 } as const satisfies Partial<Record<keyof TrainOptions, keyof Settings>>;
 
 /** Options that a resume may change. */
@@ -74,7 +76,7 @@ export function resumedSettings(
   if (options.out) throw new UsageError(`--resume goes on in ${path}: leave out --out`);
   const asked = newSettings(options);
   for (const [option, key] of Object.entries(FIXED)) {
-    if (!isGiven(option) || asked[key] === config[key]) continue;
+    if (!isGiven(option) || String(asked[key]) === String(config[key])) continue;
     throw new UsageError(`${path} has ${key} ${config[key]}, not ${asked[key]}: leave that out, or start a new run`);
   }
   const changed = Object.entries(FREE).flatMap(([option, key]) => (isGiven(option) ? [[key, asked[key]]] : []));

@@ -1,6 +1,7 @@
 import { UserError } from '../base/errors.ts';
 import { type Pending, ReadbackRing } from '../gpu/readback.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
+import type { PassName } from '../graph/passes/index.ts';
 import { Program } from '../graph/program.ts';
 import { type ModelDefinition, smallestTrainingImage } from './definition.ts';
 import { firstLogits, traceMapGradients } from './grad-cam.ts';
@@ -16,6 +17,8 @@ export interface InferenceOptions {
   readonly channels?: 1 | 3;
   /** Whether class activation maps will be drawn: a network whose head does not weigh its maps needs gradients for them. */
   readonly cam?: boolean;
+  /** Graph passes to leave out. */
+  readonly without?: readonly PassName[];
 }
 
 /** A tensor that a run left on the device. */
@@ -70,7 +73,7 @@ export class Inference {
     checkImageSize(model.definition, options.imageSize);
     const graph = new Graph();
     const network = new Network(graph, { training: false });
-    const { batchSize, imageSize: size, channels = 3, cam = false } = options;
+    const { batchSize, imageSize: size, channels = 3, cam = false, without = [] } = options;
     const images = new ImageInput(graph, network, {
       batchSize,
       size,
@@ -85,6 +88,7 @@ export class Inference {
       results: [logits, maps, ...(gradient ? [gradient.weights] : [])],
       places: model.places(network),
       bindings: [...model.parameters.bindings(), ...model.statistics.bindings()],
+      without,
     });
     if (gradient) program.write(gradient.seed, firstLogits(gradient.seed));
     const parts = { program, images, logits, maps, mapWeights: gradient?.weights };

@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import type { FileSystem } from '../base/files.ts';
+import type { PassName } from '../graph/passes/index.ts';
 import type { Normalisation } from '../kernels/augment.ts';
 import type { Model } from '../models/model.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
@@ -28,6 +29,8 @@ export interface RunConfig {
   readonly pretrained: string | null;
   /** Only the first so many images of each split. */
   readonly limit: number | null;
+  /** Rewrites of the plan that are left out. */
+  readonly no_fuse: readonly PassName[];
   /** How images are normalised: as the weights that the run began with want it. */
   readonly normalisation: Normalisation;
   readonly data: string;
@@ -86,6 +89,7 @@ export class RunFolder {
     // Older runs took every batch whole.
     config.micro_batch ??= config.batch_size;
     config.normalisation ??= 'imagenet';
+    config.no_fuse ??= [];
     return config as unknown as RunConfig;
   }
 

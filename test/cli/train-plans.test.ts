@@ -55,7 +55,7 @@ async function planned(memoryBytes: number, { batch, micro, count = 1000, normal
   const adam = new AdamState(model);
   const notes: string[] = [];
   try {
-    const settings = { image_size: SIZE, batch_size: batch, micro_batch: micro ?? null };
+    const settings = { image_size: SIZE, batch_size: batch, micro_batch: micro ?? null, no_fuse: [] };
     const images = { train: split(count), valid: split(40) };
     const { step, inference } = await createPlans(model, adam, images, settings, (line) => notes.push(line));
     const { batchSize, microBatch } = step;

@@ -84,6 +84,7 @@ test('train writes the run folder, one JSON object and a line an epoch', async (
     best: 'loss',
     pretrained: null,
     limit: 8,
+    no_fuse: [],
     data: 'set',
     normalisation: 'imagenet',
     data_fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
