@@ -116,11 +116,11 @@ describe('bench', () => {
 
 describe('what goes wrong is one line', () => {
   test.each([
-    [2, 'profile --image-size 16', 'densenet121 cannot take images of 16 pixels: the smallest --image-size is 32'],
+    [2, 'profile --image-size 16', 'densenet121 cannot take images of 16 pixels: the smallest --image-size is 29'],
     [2, 'profile --model x', expect.stringMatching(/^unknown model "x": expected one of densenet121\b/)],
     [2, 'profile --rounds 0', '--rounds expects a positive whole number, got "0"'],
     [1, 'profile --html bad.json/a.html', 'cannot write to the folder bad.json: it exists already'],
-    [2, 'bench step --image-size 16', 'densenet121 cannot take images of 16 pixels: the smallest --image-size is 32'],
+    [2, 'bench step --image-size 16', 'densenet121 cannot take images of 16 pixels: the smallest --image-size is 29'],
     [1, 'bench step --out bad.json/a.json', 'cannot write to the folder bad.json: it exists already'],
     [2, 'bench kernels --filter qqq', 'no kernel has "qqq" in its name, shapes or attributes'],
     [2, 'bench kernels --models densenet121,y', expect.stringMatching(/^unknown model "y"/)],

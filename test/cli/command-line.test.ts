@@ -32,6 +32,7 @@ describe('options', () => {
       batchSize: 'auto',
       lr: 1e-4,
       seed: 0,
+      noFuse: [],
       augment: true,
       maxRotation: 30,
       plateauPatience: 10,

@@ -81,10 +81,10 @@ describe('a batch that fits', () => {
 
   test('is told where it is chosen', async () => {
     expect(await planned(PLENTY, { batch: 'auto', count: 200 })).toMatchObject({
-      batchSize: 16,
-      microBatch: 16,
+      batchSize: 64,
+      microBatch: 64,
       read: 16,
-      notes: ['--batch-size auto: 16 images a step'],
+      notes: ['--batch-size auto: 64 images a step'],
     });
   });
 });
