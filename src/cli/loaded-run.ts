@@ -91,7 +91,7 @@ async function loadBareWeights(file: string, given: GivenNetwork): Promise<Loade
 
 /** A model on the device with the run's weights; says where a head was replaced. */
 export function createModel(device: Device, { definition, weights }: LoadedRun, context: Context): Model {
-  const model = new Model(device, definition);
+  const model = new Model(device, definition, { initialise: false });
   const { notes } = model.load(weights.file, weights.tensors, weights.normalisation);
   for (const note of notes) context.note(note);
   return model;

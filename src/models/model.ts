@@ -10,7 +10,7 @@ import { type ExpectedTensor, type MatchedWeights, matchWeights } from '../weigh
 import { type StateDict, type TensorData, toFloat32 } from '../weights/tensor-data.ts';
 import { type ModelDefinition, smallestTrainingImage } from './definition.ts';
 import { initialise } from './initialise.ts';
-import { Network, type StateSpec } from './network.ts';
+import { Network, type StateEntry, type StateSpec } from './network.ts';
 import { collect, partOf, partShape, toDevice } from './state-layout.ts';
 
 /** Outputs of a network that was trained on ImageNet. */
@@ -73,8 +73,19 @@ export class Model {
   /** Training batches that the running statistics have seen. */
   batchesTracked = 0;
 
-  /** Fresh weights drawn from `seed`, as torchvision initialises the network. `outputs`: width of the head. */
-  constructor(device: Device, definition: ModelDefinition, options: { outputs?: number; seed?: number } = {}) {
+  readonly #seed: number;
+  /** Tensors that hold nothing yet. */
+  readonly #empty: Set<StateSpec>;
+
+  /**
+   * Fresh weights drawn from `seed`, as torchvision initialises the network. `outputs`: width of the head. `initialise`
+   * false: nothing is drawn until `load`, which draws what the file lacks; a VGG has 134 million weights.
+   */
+  constructor(
+    device: Device,
+    definition: ModelDefinition,
+    options: { outputs?: number; seed?: number; initialise?: boolean } = {},
+  ) {
     this.device = device;
     this.definition = definition;
     this.outputs = options.outputs ?? 1;
@@ -86,15 +97,9 @@ export class Model {
       );
     this.parameters = new Arena(device, 'parameters', layoutOf('parameter'));
     this.statistics = new Arena(device, 'statistics', layoutOf('statistics'));
-    const seed = options.seed ?? 0;
-    for (const spec of this.specs) {
-      this.#write(
-        spec,
-        spec.entries.map((entry) =>
-          initialise(entry.initialiser, entry.key + (entry.part?.first ?? ''), partShape(entry), seed),
-        ),
-      );
-    }
+    this.#seed = options.seed ?? 0;
+    this.#empty = new Set(this.specs);
+    if (options.initialise !== false) this.#initialise();
   }
 
   /**
@@ -114,6 +119,7 @@ export class Model {
         );
       }
     }
+    this.#initialise();
     const counts = this.specs.filter((spec) => spec.kind === 'statistics').map(countKey);
     this.batchesTracked = Number(matched.tensors.get(counts[0] ?? '')?.data[0] ?? 0);
     return matched;
@@ -173,7 +179,17 @@ export class Model {
     this.statistics.destroy();
   }
 
+  /** Draws the tensors that hold nothing yet. */
+  #initialise(): void {
+    for (const spec of this.#empty) {
+      const valuesOf = (entry: StateEntry) =>
+        initialise(entry.initialiser, entry.key + (entry.part?.first ?? ''), partShape(entry), this.#seed);
+      this.#write(spec, spec.entries.map(valuesOf));
+    }
+  }
+
   #write(spec: StateSpec, values: readonly Float32Array[]): void {
+    this.#empty.delete(spec);
     const arena = spec.kind === 'parameter' ? this.parameters : this.statistics;
     arena.write(spec.name, toDevice(spec, values));
   }

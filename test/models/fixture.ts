@@ -131,10 +131,20 @@ export const withoutNoisy = (fixture: Fixture, noise: number): Fixture => ({
   parameters: fixture.parameters.filter(({ train }) => !train.zero && Math.max(...train.noise) < noise),
 });
 
+let last: { readonly definition: ModelDefinition; readonly gain: number; readonly state: StateDict } | undefined;
+
+/** The formula's state, made once for tests that use one network after the other; not to be changed. */
+export function formulaStateOnce(model: Model, gain: number): StateDict {
+  if (last?.definition !== model.definition || last.gain !== gain) {
+    last = { definition: model.definition, gain, state: formulaState(model, gain) };
+  }
+  return last.state;
+}
+
 /** The network with the formula's weights. */
 export function formulaModel(device: Device, definition: ModelDefinition, gain: number): Model {
-  const model = new Model(device, definition);
-  model.load('formula', formulaState(model, gain));
+  const model = new Model(device, definition, { initialise: false });
+  model.load('formula', formulaStateOnce(model, gain));
   return model;
 }
 

@@ -17,7 +17,7 @@ import {
   outside,
   type Row,
 } from './compare.ts';
-import { type Fixture, FixtureStep, formulaModel, withoutNoisy } from './fixture.ts';
+import { type Fixture, FixtureStep, formulaModel, formulaStateOnce, withoutNoisy } from './fixture.ts';
 
 /** Share of the tensors that a training step has within the noise; the others hold a gradient that is rounding alone. */
 const MOST = 0.95;
@@ -58,6 +58,7 @@ function expectMost(what: string, rows: readonly Row[]): void {
 interface Trained {
   /** The fixture whose tipped rectifiers fit best. */
   readonly branch: Fixture;
+  readonly logits: readonly number[];
   readonly losses: readonly number[];
   readonly afterLogits: readonly number[];
   readonly gradients: { readonly plain: Row[]; readonly most: Row[]; readonly loosely: Row[] };
@@ -82,23 +83,22 @@ function compareTraining(gradients: StateDict, branches: readonly [Fixture, ...F
 
 /**
  * Three steps of Adam, a fourth forward pass, and the logits in evaluation mode after them. Each state is compared when it
- * is there: four of them would be 2 GB of a VGG.
+ * is there: all of them would be 2 GB of a VGG.
  */
 async function trainFixture(device: Device, { definition, branches }: Expected): Promise<Trained> {
   const [fixture] = branches;
   const model = formulaModel(device, definition, fixture.gain);
   const step = await FixtureStep.create(model, fixture, 'train');
   const { lr } = fixture.adam;
-  const before = { start: await model.stateDict() };
-  const { loss } = await step.run(lr);
+  const start = formulaStateOnce(model, fixture.gain);
+  const { logits, loss } = await step.run(lr);
   const { branch, rows: gradients } = compareTraining(await step.gradients(), branches);
   const quiet = withoutNoisy(branch, NOISY);
   const afterFirst = await model.stateDict();
   const firstStep = {
-    most: compareFirstStep(before.start, afterFirst, quiet),
-    loosely: compareFirstStep(before.start, afterFirst, branch, UNCERTAIN),
+    most: compareFirstStep(start, afterFirst, quiet),
+    loosely: compareFirstStep(start, afterFirst, branch, UNCERTAIN),
   };
-  before.start.clear();
   const first = compareStatistics(afterFirst, fixture.buffers);
   const firstStatistics: StateDict = new Map([...afterFirst].filter(([key]) => key.includes('running_')));
   afterFirst.clear();
@@ -116,7 +116,7 @@ async function trainFixture(device: Device, { definition, branches }: Expected):
   const { logits: afterLogits } = await evaluation.run();
   evaluation.destroy();
   model.destroy();
-  return { branch, losses, afterLogits, gradients, statistics: { first, fourth }, firstStep, thirdStep };
+  return { branch, logits, losses, afterLogits, gradients, statistics: { first, fourth }, firstStep, thirdStep };
 }
 
 /** A network, and what PyTorch makes of it. */
@@ -124,6 +124,16 @@ interface Expected {
   readonly definition: ModelDefinition;
   /** The fixture, and what else it may be where rectifiers within rounding of zero tip. */
   readonly branches: readonly [Fixture, ...Fixture[]];
+}
+
+function expectForward(
+  mode: 'eval' | 'train',
+  fixture: Fixture,
+  { logits, loss }: { logits: readonly number[]; loss: number },
+): void {
+  const { noise, losses, logits: expected } = fixture[mode];
+  expectAll(`${mode} logits`, [compareValues('logits', logits, expected, noise.logits)]);
+  expectAll(`${mode} loss`, [compareValues('loss', [loss], losses.slice(0, 1), noise.losses)]);
 }
 
 /** Logits and losses of a network with the formula's weights, in both modes, against PyTorch in float64. */
@@ -134,9 +144,7 @@ export function testLogits(device: () => Device, { definition, branches: [fixtur
     const { logits, loss } = await step.run();
     step.destroy();
     model.destroy();
-    const { noise, losses } = fixture[mode];
-    expectAll(`${mode} logits`, [compareValues('logits', logits, fixture[mode].logits, noise.logits)]);
-    expectAll(`${mode} loss`, [compareValues('loss', [loss], losses.slice(0, 1), noise.losses)]);
+    expectForward(mode, fixture, { logits, loss });
   });
 }
 
@@ -145,12 +153,12 @@ export function testPasses(device: () => Device, { definition, branches }: Expec
   const [fixture] = branches;
 
   test.each(fewerPasses)('gradients in eval mode without $name', async ({ without }) => {
-    const gradients = await gradientsOf(device(), { definition, fixture, mode: 'eval', without });
+    const { gradients } = await computed(device(), { definition, fixture, mode: 'eval', without });
     expectAll('eval gradients', compareGradients(gradients, fixture, 'eval'));
   });
 
   test.each(fewerPasses)('gradients in train mode without $name', async ({ without }) => {
-    const gradients = await gradientsOf(device(), { definition, fixture, mode: 'train', without });
+    const { gradients } = await computed(device(), { definition, fixture, mode: 'train', without });
     expectTrainingGradients(gradients, branches);
   });
 }
@@ -159,16 +167,25 @@ export function testPasses(device: () => Device, { definition, branches }: Expec
 export function testTraining(device: () => Device, { definition, branches }: Expected): void {
   const [fixture] = branches;
 
-  test('gradients in eval mode', async () => {
-    const gradients = await gradientsOf(device(), { definition, fixture, mode: 'eval', without: [] });
-    expectAll('eval gradients', compareGradients(gradients, fixture, 'eval'));
-  });
+  test(
+    'logits, loss and gradients in eval mode',
+    async () => {
+      const { gradients, ...found } = await computed(device(), { definition, fixture, mode: 'eval', without: [] });
+      expectForward('eval', fixture, found);
+      expectAll('eval gradients', compareGradients(gradients, fixture, 'eval'));
+    },
+    LONGEST,
+  );
 
   describe('three steps of Adam', () => {
     let trained: Trained;
     beforeAll(async () => {
       trained = await trainFixture(device(), { definition, branches });
     }, LONGEST);
+
+    test('logits', () => {
+      expectForward('train', fixture, { logits: trained.logits, loss: trained.losses[0] ?? Number.NaN });
+    });
 
     test('losses before each step and after the last', () => {
       expectAll('losses', [compareLosses(trained.losses, trained.branch)]);
@@ -210,16 +227,16 @@ function expectTrainingGradients(gradients: StateDict, branches: readonly [Fixtu
   expectAll('train gradients, loosely', loosely);
 }
 
-async function gradientsOf(
+async function computed(
   device: Device,
   from: { definition: ModelDefinition; fixture: Fixture; mode: 'eval' | 'train'; without: readonly PassName[] },
-): Promise<StateDict> {
+): Promise<{ logits: number[]; loss: number; gradients: StateDict }> {
   const { definition, fixture, mode, without } = from;
   const model = formulaModel(device, definition, fixture.gain);
   const step = await FixtureStep.create(model, fixture, mode, { without });
-  await step.run();
+  const { logits, loss } = await step.run();
   const gradients = await step.gradients();
   step.destroy();
   model.destroy();
-  return gradients;
+  return { logits, loss, gradients };
 }

@@ -40,14 +40,25 @@ export function formulaInput(shape: Shape, key = 'input'): Float32Array<ArrayBuf
 
 const check = unit('check');
 
-/** Sum of x[i] u("check", i): it notices elements that are permuted or shifted, which a norm does not. */
-export const dot = (x: ArrayLike<number>): number => sum(x, (value, index) => value * check(index));
+/**
+ * Sum of x[i] u("check", i), or of (x[i] - from[i]) u("check", i): it notices elements that are permuted or shifted, which
+ * a norm does not.
+ */
+export const dot = (x: ArrayLike<number>, from?: ArrayLike<number>): number =>
+  sum(x, from, (value, index) => value * check(index));
 
-/** Euclidean norm. */
-export const l2 = (x: ArrayLike<number>): number => Math.sqrt(sum(x, (value) => value * value));
+/** Euclidean norm, of x or of x - from. */
+export const l2 = (x: ArrayLike<number>, from?: ArrayLike<number>): number =>
+  Math.sqrt(sum(x, from, (value) => value * value));
 
-function sum(x: ArrayLike<number>, term: (value: number, index: number) => number): number {
+function sum(
+  x: ArrayLike<number>,
+  from: ArrayLike<number> | undefined,
+  term: (value: number, index: number) => number,
+): number {
   let total = 0;
-  for (let index = 0; index < x.length; index++) total += term(x[index] as number, index);
+  for (let index = 0; index < x.length; index++) {
+    total += term((x[index] as number) - (from ? (from[index] as number) : 0), index);
+  }
   return total;
 }
