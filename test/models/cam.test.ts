@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Graph, type Tensor } from '../../src/graph/graph.ts';
-import { Program } from '../../src/graph/program.ts';
 import { type ClassActivationMap, drawClassActivationMap, type Picture } from '../../src/models/cam.ts';
 import { findModel } from '../../src/models/index.ts';
 import type { Model } from '../../src/models/model.ts';
-import { Network } from '../../src/models/network.ts';
 import { describeOnFastAdapter } from '../support/adapter.ts';
 import { dot, formulaInput } from '../support/formula.ts';
 import { readGolden } from '../support/golden.ts';
 import { useDevice } from '../support/use-device.ts';
-import { type Fixture, formulaModel, toDeviceImages } from './fixture.ts';
+import { evaluate, type Fixture, formulaModel } from './fixture.ts';
 
 interface Size {
   logits: number[];
@@ -31,23 +28,6 @@ const OPACITY = 0.6;
 /** The colour map's polynomial at 1: red, green, blue. */
 const HOTTEST = [0.565856, 0.050389, 0];
 const device = useDevice();
-
-/** A network in evaluation mode that takes floats. */
-async function forward(model: Model, size: number): Promise<{ program: Program; logits: Tensor; maps: Tensor }> {
-  const graph = new Graph();
-  const network = new Network(graph, { training: false });
-  const image = network.declarePadded(graph.input('image', [IMAGES, size, size, 4]), 3);
-  const { logits, maps } = model.definition.build(network, image, model.outputs);
-  const program = await Program.compile(model.device, graph, {
-    results: [logits, maps],
-    places: model.places(network),
-    bindings: [...model.parameters.bindings(), ...model.statistics.bindings()],
-  });
-  const shape = [IMAGES, 3, size, size];
-  program.write(image, toDeviceImages(formulaInput(shape), shape));
-  program.run();
-  return { program, logits, maps };
-}
 
 /** A picture of grey steps; of three planes, each with other steps. */
 function pictureOf(width: number, height: number, channels: 1 | 3): Picture {
@@ -90,9 +70,10 @@ describeOnFastAdapter('class activation maps of DenseNet-121', () => {
     const [, , mapHeight, mapWidth] = expected.feature_shape;
     // A logit is the mean of a map, and independent errors of n values are sqrt(n) times those of their mean.
     const tolerance = 10 * noise.logits * Math.sqrt(mapHeight * mapWidth);
-    let run: Awaited<ReturnType<typeof forward>>;
+    let run: Awaited<ReturnType<typeof evaluate>>;
     beforeAll(async () => {
-      run = await forward(model, size);
+      const shape = [IMAGES, 3, size, size];
+      run = await evaluate(model, formulaInput(shape), shape);
     });
     afterAll(() => run.program.destroy());
     const draw = (slot: number, picture: Picture) =>

@@ -163,6 +163,27 @@ export function toDeviceImages(
   return result;
 }
 
+/** A network in evaluation mode, run once on normalised images [N,3,S,S]; the caller destroys the program. */
+export async function evaluate(
+  model: Model,
+  images: Float32Array,
+  shape: Shape,
+): Promise<{ program: Program; logits: Tensor; maps: Tensor }> {
+  const [count = 0, , height = 0, width = 0] = shape;
+  const graph = new Graph();
+  const network = new Network(graph, { training: false });
+  const image = network.declarePadded(graph.input('image', [count, height, width, 4]), 3);
+  const { logits, maps } = model.definition.build(network, image, model.outputs);
+  const program = await Program.compile(model.device, graph, {
+    results: [logits, maps],
+    places: model.places(network),
+    bindings: [...model.parameters.bindings(), ...model.statistics.bindings()],
+  });
+  program.write(image, toDeviceImages(images, shape));
+  program.run();
+  return { program, logits, maps };
+}
+
 /** A fixture's batch through forward, loss, backward and Adam, in either mode of the network. */
 export class FixtureStep {
   readonly model: Model;

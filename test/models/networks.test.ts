@@ -6,6 +6,7 @@ import { readGolden } from '../support/golden.ts';
 import { useDevice } from '../support/use-device.ts';
 import { branchesOf, type Fixture, type Tipped } from './fixture.ts';
 import { testTraining } from './pytorch.ts';
+import { inThisRun } from './tier.ts';
 
 // DenseNet-121 has a file of its own, with more checks.
 const others = models.map(({ name }) => name).filter((name) => name !== 'densenet121' && name !== 'inception_v3');
@@ -20,7 +21,7 @@ const networks = [
 describeOnFastAdapter('as PyTorch computes them', () => {
   const device = useDevice();
 
-  describe.each(networks)('$name', ({ name, definition }) => {
+  describe.each(inThisRun('the comparison with PyTorch', networks))('$name', ({ name, definition }) => {
     const fixture = readGolden<Fixture>(`networks/${name}.json.gz`);
     const branches = withTipped.has(name)
       ? branchesOf(fixture, readGolden<Tipped>(`networks/${name}_tipped.json.gz`))

@@ -1,6 +1,7 @@
 import { describe, inject, test } from 'vitest';
 import type { NodeAdapter } from '../../src/gpu/node.ts';
 import { openTestAdapter } from './global-setup.ts';
+import { PYTORCH_TAG } from './pytorch.ts';
 
 /** The kind of adapter that this run's tests use; `none` where none could be opened. */
 export const adapterKind = inject('adapter').kind;
@@ -10,6 +11,10 @@ export const describeOnFastAdapter = describe.skipIf(adapterKind === 'embedded')
 
 /** `test` for the full tier: runs on a GPU or a fast software driver, left out on the embedded adapter. */
 export const testOnFastAdapter = test.skipIf(adapterKind === 'embedded');
+
+/** `describe` for tests of the full tier that start PyTorch: left out where there is none. */
+export const describeWithPyTorch = (name: string, body: () => void): void =>
+  void describe.skipIf(adapterKind === 'embedded' || !inject('pytorch'))(name, { tags: [PYTORCH_TAG] }, body);
 
 let opened: Promise<NodeAdapter> | undefined;
 

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import type { TestProject } from 'vitest/node';
 import { UserError } from '../../src/base/errors.ts';
 import { type NodeAdapter, openAdapter } from '../../src/gpu/node.ts';
+import { PYTHON } from './pytorch.ts';
 
 /** What the tests know of the adapter before any of them runs; `description` says why there is none. */
 export interface TestAdapter {
@@ -11,6 +13,8 @@ export interface TestAdapter {
 declare module 'vitest' {
   interface ProvidedContext {
     adapter: TestAdapter;
+    /** Whether PYTHON has PyTorch and what the tests use with it. */
+    pytorch: boolean;
   }
 }
 
@@ -23,6 +27,18 @@ export default async function setup(project: TestProject): Promise<void> {
   const adapter = await describeAdapter();
   console.log(`tests run on the ${adapter.description}`);
   project.provide('adapter', adapter);
+  project.provide('pytorch', findPyTorch());
+}
+
+/** Looks without importing, which takes a second. */
+function findPyTorch(): boolean {
+  const find = 'from importlib.util import find_spec; assert all(map(find_spec, ["torch", "torchvision", "PIL"]))';
+  try {
+    execFileSync(PYTHON, ['-c', find], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function describeAdapter(): Promise<TestAdapter> {
