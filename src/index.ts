@@ -12,6 +12,7 @@ export type { Device, DeviceDescription, LiveObjects } from './gpu/device.ts';
 export type { AdapterOptions, NodeAdapter } from './gpu/node.ts';
 export { openDevice } from './gpu/node-device.ts';
 export type { Pending } from './gpu/readback.ts';
+export type { Choices } from './graph/choices.ts';
 export type { Tensor } from './graph/graph.ts';
 export type { Activation } from './kernels/activation.ts';
 export { type ClassActivationMap, drawClassActivationMap, type Picture } from './models/cam.ts';

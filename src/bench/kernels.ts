@@ -1,8 +1,9 @@
 import { UserError } from '../base/errors.ts';
-import { elementCount, formatShape, type TensorType } from '../base/shape.ts';
+import { elementCount, type TensorType } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Peaks } from '../gpu/peaks.ts';
 import { fittingVariants } from '../graph/check/variants.ts';
+import { type Choices, chooseVariant, NO_CHOICES, sizeKey } from '../graph/choices.ts';
 import { Graph, type Node } from '../graph/graph.ts';
 import type { PassName } from '../graph/passes/index.ts';
 import { Program } from '../graph/program.ts';
@@ -44,6 +45,8 @@ export interface KernelBenchOptions {
   readonly rounds: number;
   readonly peaks: Peaks;
   readonly extra?: ExtraVariants;
+  /** What a plan is made with; default: the first variant that fits. */
+  readonly choices?: Choices;
   /** Only the variant that a plan takes, and the extra ones. */
   readonly usedOnly?: boolean;
 }
@@ -69,18 +72,13 @@ export function kernelCases(
   for (const definition of definitions) {
     for (const layer of layerCases(definition, sizes, without)) {
       if (layer.op.variants.length === 0 || !(allOps || CONVOLUTIONS.has(layer.op))) continue;
-      const id = idOf(layer);
+      const id = sizeKey(layer);
       const known = cases.get(id);
       const models = [...(known?.models ?? []), definition.name];
       cases.set(id, { ...(known ?? layer), id, models });
     }
   }
   return [...cases.values()].filter(({ id, name }) => `${name} ${id}`.includes(filter));
-}
-
-function idOf({ op, inputs, attributes }: LayerCase): string {
-  const shapes = inputs.map((type) => (type ? formatShape(type.shape) : '-')).join(' ');
-  return `${op.name} ${shapes} ${JSON.stringify(attributes)}`;
 }
 
 /**
@@ -90,20 +88,49 @@ function idOf({ op, inputs, attributes }: LayerCase): string {
 export async function benchCase(
   device: Device,
   one: KernelCase,
-  { rounds, peaks, extra = () => [], usedOnly = false }: KernelBenchOptions,
+  { rounds, peaks, choices = NO_CHOICES, extra = () => [], usedOnly = false }: KernelBenchOptions,
 ): Promise<KernelResult[]> {
   const extras = extra(one.op);
   const op: OpDefinition = { ...one.op, variants: [...one.op.variants, ...extras] };
-  const { graph } = trace(op, one);
+  const { graph } = trace({ ...one, op });
   const [node] = graph.nodes;
   if (!node) throw new UserError(`${one.name} is nothing to run`);
   const isExtra = (name: string) => extras.some((variant) => variant.name === name);
-  const names = fittingVariants(node, device.traits).filter((name, index) => !usedOnly || index === 0 || isExtra(name));
+  const used = chooseVariant(one.op, { ...node, traits: device.traits }, choices)?.variant.name;
+  const names = fittingVariants(node, device.traits).filter((name) => !usedOnly || name === used || isExtra(name));
   const cost = op.cost(node);
-  const values = one.inputs.map((type) => type && valuesOf(type));
+  const timings = await timeVariants(device, { ...one, op }, names, rounds);
+  return names.map((variant, index): KernelResult => {
+    const { median, lower, upper, runs } = timings[index] as Timing;
+    return {
+      case: one.id,
+      op: op.name,
+      name: one.name,
+      models: one.models,
+      variant,
+      used: variant === used,
+      ...cost,
+      median_ms: 1000 * median,
+      lower_ms: 1000 * lower,
+      upper_ms: 1000 * upper,
+      runs,
+      ...rateOf(cost, median, peaks),
+    };
+  });
+}
+
+/** Times variants of an op at one size, as benchCase does; in their order. */
+export async function timeVariants(
+  device: Device,
+  layer: LayerCase,
+  names: readonly string[],
+  rounds: number,
+): Promise<Timing[]> {
+  const { op } = layer;
+  const values = layer.inputs.map((type) => type && valuesOf(type));
   const programs: Program[] = [];
   try {
-    for (const name of names) programs.push(await compile(device, op, one, name, values));
+    for (const name of names) programs.push(await compile(device, layer, name, values));
     // An input that a result is added to is copied first: that is no part of the op.
     const trials = programs.map(
       (program): Trial =>
@@ -112,23 +139,7 @@ export async function benchCase(
     );
     const timings = await timeAll(trials, rounds);
     device.check();
-    return names.map((variant, index): KernelResult => {
-      const { median, lower, upper, runs } = timings[index] as Timing;
-      return {
-        case: one.id,
-        op: op.name,
-        name: one.name,
-        models: one.models,
-        variant,
-        used: index === 0,
-        ...cost,
-        median_ms: 1000 * median,
-        lower_ms: 1000 * lower,
-        upper_ms: 1000 * upper,
-        runs,
-        ...rateOf(cost, median, peaks),
-      };
-    });
+    return timings;
   } finally {
     for (const program of programs) program.destroy();
   }
@@ -162,7 +173,7 @@ async function timeAll(trials: readonly Trial[], rounds: number): Promise<Timing
   return timings;
 }
 
-function trace(op: OpDefinition, { inputs, attributes }: KernelCase) {
+function trace({ op, inputs, attributes }: LayerCase) {
   const graph = new Graph();
   const tensors = inputs.map((type, slot) => type && graph.input(`input ${slot}`, type.shape, type.dtype));
   return { graph, tensors, results: graph.emit(op, tensors, attributes) };
@@ -172,13 +183,12 @@ type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 async function compile(
   device: Device,
-  op: OpDefinition,
-  one: KernelCase,
+  layer: LayerCase,
   variant: string,
   values: readonly (Values | undefined)[],
 ): Promise<Program> {
-  const { graph, tensors, results } = trace(op, one);
-  const choose = (node: Node) => (node.op === op ? variant : undefined);
+  const { graph, tensors, results } = trace(layer);
+  const choose = (node: Node) => (node.op === layer.op ? variant : undefined);
   const program = await Program.compile(device, graph, { results, variant: choose });
   tensors.forEach((tensor, slot) => {
     const written = values[slot];

@@ -1,5 +1,6 @@
 import type { Device } from '../gpu/device.ts';
 import type { Pending } from '../gpu/readback.ts';
+import { type Choices, NO_CHOICES } from '../graph/choices.ts';
 import type { PassName } from '../graph/passes/index.ts';
 import type { Program } from '../graph/program.ts';
 import type { ModelDefinition } from '../models/definition.ts';
@@ -54,11 +55,16 @@ export const LEARNING_RATE = 1e-4;
 export async function benchStep(
   device: Device,
   definition: ModelDefinition,
-  { rounds, without = [], ...sizes }: StepSizes & { rounds: number; without?: readonly PassName[] },
+  {
+    rounds,
+    without = [],
+    choices = NO_CHOICES,
+    ...sizes
+  }: StepSizes & { rounds: number; without?: readonly PassName[]; choices?: Choices },
 ): Promise<StepBench> {
   const model = new Model(device, definition);
   const adam = new AdamState(model);
-  const options = { ...sizes, channels: 1 } as const;
+  const options = { ...sizes, channels: 1, choices } as const;
   const training = await TrainingStep.create(model, adam, options);
   const inference = await Inference.create(model, options);
   const pipelines = device.pipelines.size;

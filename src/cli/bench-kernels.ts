@@ -16,6 +16,7 @@ import { nodeFiles } from '../io/node.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { findModel, models } from '../models/index.ts';
 import { type Conditions, conditionsOf, figure, makeFoldersOf, percent, writeJson } from './bench-report.ts';
+import { choicesFor } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';
 import { openDevice } from './session.ts';
@@ -162,10 +163,17 @@ export async function run(options: KernelOptions, context: Context): Promise<Out
   try {
     const conditions = conditionsOf(adapter);
     const peaks = await measurePeaks(device);
+    const choices = await choicesFor(undefined, adapter, context);
     const kernels = await benchAll(
       device,
       cases,
-      { rounds, peaks, usedOnly: usedOnly || options.naive, ...(options.naive ? { extra: naiveVariants } : {}) },
+      {
+        rounds,
+        peaks,
+        choices,
+        usedOnly: usedOnly || options.naive,
+        ...(options.naive ? { extra: naiveVariants } : {}),
+      },
       context,
     );
     const naive = options.naive ? speedups(kernels) : undefined;

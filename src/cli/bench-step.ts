@@ -2,6 +2,7 @@ import { benchStep, type StepResult } from '../bench/step.ts';
 import { findModel } from '../models/index.ts';
 import { checkImageSize } from '../models/inference.ts';
 import { conditionsOf, figure, makeFoldersOf, writeJson } from './bench-report.ts';
+import { choicesFor } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';
 import { openDevice } from './session.ts';
@@ -20,7 +21,8 @@ export async function run(options: Options<'bench step'>, context: Context): Pro
   await makeFoldersOf(options.out);
   const { device, adapter } = await openDevice(options.adapter, context);
   try {
-    const measured = { imageSize, batchSize, rounds, without: noFuse };
+    const choices = await choicesFor(undefined, adapter, context);
+    const measured = { imageSize, batchSize, choices, rounds, without: noFuse };
     const { inference, training, unfused, pipelines } = await benchStep(device, definition, measured);
     const settings = { model: definition.name, image_size: imageSize, batch_size: batchSize, rounds };
     const results = { inference, training, ...(unfused ? { unfused, no_fuse: noFuse } : {}) };

@@ -5,6 +5,7 @@ import { Inference } from '../models/inference.ts';
 import { bootstrap } from '../train/bootstrap.ts';
 import { evaluate } from '../train/metrics.ts';
 import { channelsOfSplits, predictSplit } from '../train/predict-split.ts';
+import { choicesFor, tellMisfits } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import { createModel, loadRun } from './loaded-run.ts';
 import type { Options } from './options.ts';
@@ -18,7 +19,7 @@ export async function run(options: Options<'evaluate'>, context: Context): Promi
   const signal = context.interruption();
   const loaded = await loadRun(options.run, options);
   const { split, problems } = await readSplit(nodeFiles, options.data, options.split);
-  const { device } = await openDevice(options.adapter, context);
+  const { device, adapter } = await openDevice(options.adapter, context);
   for (const problem of problems) context.note(problem);
   const packed = await loadImages(options.data, split, loaded.imageSize, context, signal);
   const model = createModel(device, loaded, context);
@@ -26,7 +27,9 @@ export async function run(options: Options<'evaluate'>, context: Context): Promi
     batchSize: Math.min(BATCH, packed.split.images.length),
     imageSize: loaded.imageSize,
     channels: channelsOfSplits(packed),
+    choices: await choicesFor(loaded.folder, adapter, context),
   });
+  tellMisfits([inference.program.plan], context);
   const progress = context.progress('evaluating', 'images');
   const { predictions } = await predictSplit(inference, packed, progress.update, signal).finally(progress.end);
   device.destroy();

@@ -147,6 +147,9 @@ const train = {
   noFuse,
   maxSteps: optional('N', positiveWhole, 'stop after so many steps in all; --resume goes on'),
   limit: optional('N', positiveWhole, 'use only the first N images of each split'),
+  tune: flag(
+    'before training, check and time every kernel that fits at its sizes, and keep the fastest for later runs',
+  ),
   ...onAdapter,
 };
 

@@ -10,6 +10,7 @@ import { batchOf } from '../models/images.ts';
 import { Inference } from '../models/inference.ts';
 import { THRESHOLD } from '../train/metrics.ts';
 import { sigmoid } from '../train/predict-split.ts';
+import { choicesFor, tellMisfits } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import { findImages, overlayNames } from './image-files.ts';
 import { createModel, loadRun } from './loaded-run.ts';
@@ -69,13 +70,15 @@ export async function run(options: Options<'predict'>, context: Context): Promis
   const loaded = await loadRun(options.run, options);
   const images = await findImages(options.images);
   const files = cam ? await overlayFiles(cam, images) : undefined;
-  const { device } = await openDevice(options.adapter, context);
+  const { device, adapter } = await openDevice(options.adapter, context);
   const model = createModel(device, loaded, context);
   const inference = await Inference.create(model, {
     batchSize: 1,
     imageSize: loaded.imageSize,
     cam: files !== undefined,
+    choices: await choicesFor(loaded.folder, adapter, context),
   });
+  tellMisfits([inference.program.plan], context);
   if (cam && elementCount(inference.maps.tensor.shape.slice(1, 3)) === 1) {
     context.note(
       `at ${loaded.imageSize} px the class activation maps have one point: overlays show nothing; give a larger --image-size`,

@@ -7,6 +7,7 @@ import { benchBatch, LEARNING_RATE, timed } from '../bench/step.ts';
 import { traceOf } from '../bench/trace-events.ts';
 import type { Device } from '../gpu/device.ts';
 import { measurePeaks } from '../gpu/peaks.ts';
+import type { Choices } from '../graph/choices.ts';
 import type { Tensor } from '../graph/graph.ts';
 import type { Program } from '../graph/program.ts';
 import { nodeFiles } from '../io/node.ts';
@@ -16,6 +17,7 @@ import { checkImageSize, Inference } from '../models/inference.ts';
 import { Model } from '../models/model.ts';
 import { AdamState, TrainingStep } from '../train/step.ts';
 import { type Conditions, conditionsOf, figure, makeFoldersOf, percent, writeJson } from './bench-report.ts';
+import { choicesFor } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';
 import { openDevice } from './session.ts';
@@ -33,10 +35,15 @@ interface Profiled {
 }
 
 /** A training step or an inference, with its first batch written. */
-async function prepare(device: Device, definition: ModelDefinition, options: ProfileOptions): Promise<Profiled> {
+async function prepare(
+  device: Device,
+  definition: ModelDefinition,
+  options: ProfileOptions,
+  choices: Choices,
+): Promise<Profiled> {
   const { imageSize, batchSize } = options;
   const model = new Model(device, definition);
-  const sizes = { imageSize, batchSize, channels: 1, without: options.noFuse } as const;
+  const sizes = { imageSize, batchSize, channels: 1, choices, without: options.noFuse } as const;
   const batch = benchBatch(sizes);
   if (options.inference) {
     const inference = await Inference.create(model, sizes);
@@ -124,7 +131,12 @@ export async function run(options: ProfileOptions, context: Context): Promise<Ou
     const conditions = conditionsOf(adapter);
     const measured = await measurePeaks(device);
     const peaks = figuresOf(measured);
-    const { program, ...prepared } = await prepare(device, definition, options);
+    const { program, ...prepared } = await prepare(
+      device,
+      definition,
+      options,
+      await choicesFor(undefined, adapter, context),
+    );
     await prepared.untimed();
     const settingsOfRuns = { ...prepared, rounds: options.rounds, peaks: measured };
     const { profile, untimed } = await profileProgram(program, settingsOfRuns);

@@ -75,6 +75,7 @@ export async function run({ adapter, json, verbose }: Options<'start'>, context:
       maxSteps: undefined,
       limit: undefined,
       noFuse: [],
+      tune: false,
       ...common,
     },
     context,

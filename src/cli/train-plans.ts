@@ -1,4 +1,6 @@
 import type { PackedSplit } from '../data/packed.ts';
+import { type Choices, NO_CHOICES } from '../graph/choices.ts';
+import type { Plan } from '../graph/plan.ts';
 import { Inference } from '../models/inference.ts';
 import type { Model } from '../models/model.ts';
 import { channelsOfSplits } from '../train/predict-split.ts';
@@ -13,6 +15,8 @@ export interface Plans {
   readonly inference: Inference;
 }
 
+export const plansOf = ({ step, inference }: Plans): readonly Plan[] => [...step.plans, inference.program.plan];
+
 /**
  * Plans the training step and the inference for the images at hand, of the first size that fits the adapter; `note`
  * tells which it is where that is not what was asked for.
@@ -21,15 +25,17 @@ export async function createPlans(
   model: Model,
   adam: AdamState,
   { train, valid }: { train: PackedSplit; valid: PackedSplit },
-  settings: Pick<Settings, 'image_size' | 'batch_size' | 'micro_batch' | 'no_fuse'>,
+  settings: Pick<Settings, 'image_size' | 'batch_size' | 'micro_batch' | 'no_fuse'> & { readonly choices?: Choices },
   note: (line: string) => void,
 ): Promise<Plans> {
   const wanted = settings.batch_size;
   const count = train.split.images.length;
+  const { choices = NO_CHOICES } = settings;
   const common = {
     imageSize: settings.image_size,
     channels: channelsOfSplits(train, valid),
     without: settings.no_fuse,
+    choices,
   };
   const sizes = stepSizes({ batchSize: wanted, microBatch: settings.micro_batch }, count);
   const plans = await firstThatFits(sizes, async (size) => {

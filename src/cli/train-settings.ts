@@ -74,6 +74,7 @@ export function resumedSettings(
   { isGiven }: Context,
 ): RunConfig {
   if (options.out) throw new UsageError(`--resume goes on in ${path}: leave out --out`);
+  if (options.tune) throw new UsageError(`--resume goes on with the kernels that ${path} records: leave out --tune`);
   const asked = newSettings(options);
   for (const [option, key] of Object.entries(FIXED)) {
     if (!isGiven(option) || String(asked[key]) === String(config[key])) continue;

@@ -6,16 +6,18 @@ import type { ModelDefinition } from '../models/definition.ts';
 import { findModel } from '../models/index.ts';
 import { checkImageSize } from '../models/inference.ts';
 import { Model } from '../models/model.ts';
+import type { ChoicesFile } from '../train/choices-file.ts';
 import { startOfRun, trainLoop } from '../train/loop.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { type RunProgress, unpackState } from '../train/run-state.ts';
 import { AdamState, type TrainingStep } from '../train/step.ts';
+import { choicesFor, choicesInForce, tellMisfits } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import { readWeightsFile, type WeightsFile } from './loaded-run.ts';
 import { freeRunPath, makeOutputFolder } from './output-folder.ts';
 import { drawPhantom } from './phantom.ts';
 import { loadImages, type Opened, openDevice, readIndex } from './session.ts';
-import { createPlans } from './train-plans.ts';
+import { createPlans, plansOf } from './train-plans.ts';
 import { resumeCommand, summary, TrainReport, whereItGoesOn } from './train-report.ts';
 import {
   checkSameImages,
@@ -26,6 +28,7 @@ import {
   type Settings,
   type TrainOptions,
 } from './train-settings.ts';
+import { tuneRun } from './tuning.ts';
 import { asUsage } from './usage.ts';
 
 const PHANTOM = { studies: 1000, seed: 0, size: 320 };
@@ -36,6 +39,8 @@ interface Run {
   readonly settings: Settings;
   readonly definition: ModelDefinition;
   readonly opened: Opened;
+  /** The kernels that the run goes on with, or that were tuned for its adapter before. */
+  readonly choices: ChoicesFile;
   readonly index: MuraIndex;
   /** Bytes of the state that a resume goes on from; undefined before the first is saved. */
   readonly state: Uint8Array | undefined;
@@ -64,9 +69,11 @@ export async function run(options: TrainOptions, context: Context): Promise<Outp
   const output = await makeOutputFolder(folder.path);
   try {
     const opened = await openDevice(options.adapter, context);
+    const choices = await choicesFor(options.resume ? folder : undefined, opened.adapter, context);
     if (settings.data === PHANTOM_FOLDER && !options.data) await makePhantom(context);
     const index = await readIndex(settings.data, settings.limit);
-    return await train({ folder, settings, definition, opened, index, state, pretrained, options, context, signal });
+    const made = { folder, settings, definition, opened, choices, index };
+    return await train({ ...made, state, pretrained, options, context, signal });
   } catch (error) {
     await output.discard();
     if (error !== signal.reason || !(error instanceof UserError)) throw error;
@@ -97,8 +104,13 @@ async function train(run: Run): Promise<Output> {
   const read = (name: 'train' | 'valid') =>
     loadImages(settings.data, index[name], settings.image_size, context, signal);
   const images = { train: await read('train'), valid: await read('valid') };
-  const plans = await createPlans(model, new AdamState(model), images, settings, context.note);
-  const start = await begin(run, model, plans.step, images);
+  const adam = new AdamState(model);
+  const plan = (choices: ChoicesFile, note = context.note) =>
+    createPlans(model, adam, images, { ...settings, choices }, note);
+  const choices = options.tune ? await tuneRun(run, (given) => plan(given, () => {})) : run.choices;
+  const plans = await plan(choices);
+  tellMisfits(plansOf(plans), context);
+  const start = await begin(run, model, plans.step, images, choicesInForce(choices, plansOf(plans)));
   const report = new TrainReport(context, settings.epochs);
   const loop = {
     epochs: settings.epochs,
@@ -123,12 +135,13 @@ async function train(run: Run): Promise<Output> {
   }
 }
 
-/** Writes the config and takes over the state of a run that goes on. Returns where training begins. */
+/** Writes the config and the kernels, and takes over the state of a run that goes on. Returns where training begins. */
 async function begin(
   { folder, settings, opened: { adapter }, state, options, context }: Run,
   model: Model,
   step: TrainingStep,
   images: { train: PackedSplit; valid: PackedSplit },
+  choices: ChoicesFile,
 ): Promise<RunProgress> {
   const found = fingerprint(images.train.split, images.valid.split);
   const config = {
@@ -141,12 +154,14 @@ async function begin(
     driver: adapter.driver,
   };
   if (!options.resume) {
+    await folder.writeChoices(choices);
     await folder.writeConfig(config);
     return startOfRun(settings.learning_rate);
   }
   const before = await folder.readConfig();
   checkSameImages(folder, { ...before, data: settings.data }, found);
   const saved = state ? unpackState(folder.file('state'), state, model, step.adam) : startOfRun(settings.learning_rate);
+  await folder.writeChoices(choices);
   await folder.writeConfig(config);
   context.note(whereItGoesOn(folder.path, saved, settings.epochs));
   if (!context.isGiven('lr')) return saved;

@@ -1,3 +1,4 @@
+import { OutOfMemoryError } from '../base/errors.ts';
 import { roundUp } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import type { BoundBuffer } from './executor.ts';
@@ -26,8 +27,14 @@ export class Guards {
     this.#device = device;
   }
 
-  /** The buffer is the caller's to destroy. */
+  /** The buffer is the caller's to destroy. Throws an OutOfMemoryError where tensor and guard are more than can be bound. */
   createBuffer(label: string, bytes: number, usage: GPUBufferUsageFlags): BoundBuffer {
+    const { maxBindingBytes } = this.#device.traits;
+    if (bytes + GUARD_BYTES > maxBindingBytes) {
+      throw new OutOfMemoryError(
+        `${label} cannot be bound with a guard: it has ${bytes} bytes of at most ${maxBindingBytes}`,
+      );
+    }
     const buffer = this.#device.createBuffer(label, 2 * GUARD_BYTES + bytes, usage);
     const words = new Uint32Array(buffer.size / 4).fill(POISON);
     const before = words.subarray(0, GUARD_BYTES / 4);

@@ -2,6 +2,7 @@ import { InternalError, required } from '../base/errors.ts';
 import { channelsOf, elementCount, type TensorType } from '../base/shape.ts';
 import type { AdapterTraits } from '../base/traits.ts';
 import type { Cost, Launch, Operand, Variant } from '../kernels/definition.ts';
+import { type Choices, type Chosen, chooseVariant, NO_CHOICES } from './choices.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
 import { type Slot, type Storage, shareSlots } from './memory.ts';
 import { Placement } from './placement.ts';
@@ -18,7 +19,9 @@ export interface PlanOptions {
   readonly kept: ReadonlySet<Tensor>;
   /** Where inputs, state and pinned results lie. */
   readonly external: ReadonlyMap<Tensor, External>;
-  /** Chooses a variant by its name, for tests; undefined: the first that fits. */
+  /** Which variants to take; default: the first that fits. */
+  readonly choices?: Choices;
+  /** Chooses a variant by its name, whatever `choices` say; for tests. */
   readonly variant?: (node: Node) => string | undefined;
 }
 
@@ -37,6 +40,10 @@ export interface Plan {
   readonly launches: readonly PlannedLaunch[];
   readonly slots: readonly Slot[];
   readonly operands: ReadonlyMap<Tensor, Operand>;
+  /** The variants taken, by sizeKey, wherever more than one fits: as choices they lead to the same plan. */
+  readonly choices: Readonly<Record<string, string>>;
+  /** Choices that could not be followed, by sizeKey: the variant does not exist or does not fit. */
+  readonly misfits: Readonly<Record<string, string>>;
 }
 
 const bytesOf = (type: TensorType): number => 4 * elementCount(type.shape);
@@ -69,9 +76,14 @@ export function planGraph(graph: Graph, traits: AdapterTraits, options: PlanOpti
     return operand;
   };
   const scratch: Storage[] = [];
+  const choices: Record<string, string> = {};
+  const misfits: Record<string, string> = {};
   const launches = graph.nodes.flatMap((node, index) => {
     if (node.op.joins || node.op.view) return [];
-    return lower(node, traits, operandOf, options.variant?.(node), (type) => {
+    const chosen = choose(node, traits, options);
+    if (chosen.hadChoice) choices[chosen.key] = chosen.variant.name;
+    if (chosen.misfit !== undefined) misfits[chosen.key] = chosen.misfit;
+    return lower(node, traits, operandOf, chosen.variant, (type) => {
       const storage = {
         label: `${node.scope}/${node.op.name}: scratch`,
         bytes: bytesOf(type),
@@ -82,7 +94,8 @@ export function planGraph(graph: Graph, traits: AdapterTraits, options: PlanOpti
     });
   });
   for (const tensor of options.kept) operandOf(tensor);
-  return { launches, slots: shareSlots([...storages.values(), ...scratch], traits), operands };
+  const slots = shareSlots([...storages.values(), ...scratch], traits);
+  return { launches, slots, operands, choices, misfits };
 }
 
 function createOperand(
@@ -100,21 +113,30 @@ function createOperand(
   return { shape, dtype, storage: required(storages.get(root), `memory of ${tensor.name}`), offset, stride };
 }
 
+function choose(node: Node, traits: AdapterTraits, { variant, choices = NO_CHOICES }: PlanOptions): Chosen {
+  const { op, inputs, outputs, attributes } = node;
+  const forced = variant?.(node);
+  const among = forced === undefined ? op : { ...op, variants: op.variants.filter(({ name }) => name === forced) };
+  const chosen = chooseVariant(
+    among,
+    { inputs, outputs, attributes, traits },
+    forced === undefined ? choices : NO_CHOICES,
+  );
+  if (!chosen) throw new InternalError(`${op.name}: no variant ${forced ?? ''} fits`);
+  return chosen;
+}
+
 function lower(
   node: Node,
   traits: AdapterTraits,
   operandOf: (tensor: Tensor) => Operand,
-  wanted: string | undefined,
+  variant: Variant<unknown>,
   allocate: (type: TensorType) => Operand,
 ): PlannedLaunch[] {
   const { op, attributes } = node;
   const inputs = node.inputs.map((input) => input && operandOf(input));
   const outputs = node.outputs.map(operandOf);
   const signature = { inputs, outputs, attributes, traits };
-  const variant = op.variants.find(
-    (one: Variant<unknown>) => (wanted === undefined || one.name === wanted) && one.fits(signature),
-  );
-  if (!variant) throw new InternalError(`${op.name}: no variant ${wanted ?? ''} fits`);
   const scratch = (variant.scratch?.(signature) ?? []).map(allocate);
   const cost = op.cost(signature);
   const nothing = { flops: 0, bytes: 0 };

@@ -2,6 +2,7 @@ import { required } from '../base/errors.ts';
 import { elementCount } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Operand } from '../kernels/definition.ts';
+import type { Choices } from './choices.ts';
 import { type BoundBuffer, Executor } from './executor.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
 import { Guards } from './guards.ts';
@@ -18,6 +19,8 @@ export interface ProgramOptions {
   readonly bindings?: readonly (readonly [object, BoundBuffer])[];
   /** Passes to leave out. */
   readonly without?: readonly PassName[];
+  /** Which variants to take; default: the first that fits. */
+  readonly choices?: Choices;
   readonly variant?: (node: Node) => string | undefined;
   /** For tests: every tensor lies between guard words, in a buffer of its own that was full of NaN. */
   readonly guarded?: boolean;
@@ -70,9 +73,10 @@ export class Program {
         bindings.set(tensor, bound);
       }
     });
-    const variant = options.variant ? { variant: options.variant } : {};
+    const { variant, choices } = options;
+    const selection = { ...(choices ? { choices } : {}), ...(variant ? { variant } : {}) };
     try {
-      const plan = planGraph(graph, device.traits, { kept: new Set(results), external, ...variant });
+      const plan = planGraph(graph, device.traits, { kept: new Set(results), external, ...selection });
       return new Program(device, await Executor.create(device, plan, bindings, guards), inputs, guards);
     } catch (error) {
       for (const { buffer } of inputs.values()) device.destroyBuffer(buffer);

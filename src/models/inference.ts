@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import { type Pending, ReadbackRing } from '../gpu/readback.ts';
+import type { Choices } from '../graph/choices.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import type { PassName } from '../graph/passes/index.ts';
 import { Program } from '../graph/program.ts';
@@ -19,6 +20,8 @@ export interface InferenceOptions {
   readonly cam?: boolean;
   /** Graph passes to leave out. */
   readonly without?: readonly PassName[];
+  /** Which variants of the kernels to take; default: the first that fits. */
+  readonly choices?: Choices;
 }
 
 /** A tensor that a run left on the device. */
@@ -89,6 +92,7 @@ export class Inference {
       places: model.places(network),
       bindings: [...model.parameters.bindings(), ...model.statistics.bindings()],
       without,
+      ...(options.choices ? { choices: options.choices } : {}),
     });
     if (gradient) program.write(gradient.seed, firstLogits(gradient.seed));
     const parts = { program, images, logits, maps, mapWeights: gradient?.weights };

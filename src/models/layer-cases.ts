@@ -33,12 +33,18 @@ export function layerCases(
   optimise(graph, new Set([loss, ...gradients.map(({ gradient }) => gradient)]), without);
   const cases = new Map<string, LayerCase>();
   for (const node of graph.nodes) {
-    const { op, inputs, attributes } = node;
-    const types = inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
-    const key = JSON.stringify([op.name, types, attributes]);
-    if (!cases.has(key)) cases.set(key, { op, name: nameOf(node), inputs: types, attributes });
+    const layer = layerOf(node);
+    const key = JSON.stringify([layer.op.name, layer.inputs, layer.attributes]);
+    if (!cases.has(key)) cases.set(key, layer);
   }
   return [...cases.values()];
+}
+
+/** A node's op with its sizes, without the graph. */
+export function layerOf(node: Node): LayerCase {
+  const { op, inputs, attributes } = node;
+  const types = inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
+  return { op, name: nameOf(node), inputs: types, attributes };
 }
 
 function nameOf({ op, scope, inputs, outputs }: Node): string {

@@ -1,9 +1,11 @@
 import { UserError } from '../base/errors.ts';
 import type { FileSystem } from '../base/files.ts';
+import { parseObject } from '../base/json.ts';
 import type { PassName } from '../graph/passes/index.ts';
 import type { Normalisation } from '../kernels/augment.ts';
 import type { Model } from '../models/model.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
+import { type ChoicesFile, formatChoices, parseChoices } from './choices-file.ts';
 import { packState, type RunProgress } from './run-state.ts';
 import type { AdamState } from './step.ts';
 
@@ -42,6 +44,7 @@ export interface RunConfig {
 
 export const RUN_FILES = {
   config: 'config.json',
+  choices: 'choices.json',
   metrics: 'metrics.jsonl',
   state: 'state.safetensors',
   best: 'best.safetensors',
@@ -93,6 +96,18 @@ export class RunFolder {
     return config as unknown as RunConfig;
   }
 
+  /** Writes which kernels the run takes. */
+  async writeChoices(choices: ChoicesFile): Promise<void> {
+    await this.#files.writeAtomic(this.file('choices'), formatChoices(choices));
+  }
+
+  /** Which kernels the run takes; undefined for a run of before they were kept, which took the first that fit. */
+  async readChoices(): Promise<ChoicesFile | undefined> {
+    const file = this.file('choices');
+    if (!(await this.#files.exists(file))) return undefined;
+    return parseChoices(file, await this.#files.readText(file));
+  }
+
   /** Bytes of the state, or undefined where the run has not saved one yet. */
   async readState(): Promise<Uint8Array | undefined> {
     return (await this.#files.exists(this.file('state'))) ? this.#files.readBytes(this.file('state')) : undefined;
@@ -117,16 +132,5 @@ export class RunFolder {
     await this.#files.writeAtomic(this.file('metrics'), lines.join(''));
     // Last of all: a run that dies before this is resumed from the state before and writes the other files again.
     await this.#files.writeAtomic(this.file('state'), await packState(model, adam, progress));
-  }
-}
-
-/** The JSON object that a text holds; undefined where it holds none. */
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
   }
 }

@@ -1,10 +1,11 @@
 import { ShapeError, UserError } from '../base/errors.ts';
 import { type Pending, ReadbackRing } from '../gpu/readback.ts';
 import { Arena, layOut } from '../graph/arena.ts';
+import type { Choices } from '../graph/choices.ts';
 import type { BoundBuffer } from '../graph/executor.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import type { PassName } from '../graph/passes/index.ts';
-import type { External } from '../graph/plan.ts';
+import type { External, Plan } from '../graph/plan.ts';
 import { Program } from '../graph/program.ts';
 import { accumulateMean, PART_WORDS } from '../kernels/accumulate-mean.ts';
 import { adam, STEP_WORDS } from '../kernels/adam.ts';
@@ -36,6 +37,8 @@ export interface TrainingOptions {
   readonly seed?: number;
   /** Graph passes to leave out. */
   readonly without?: readonly PassName[];
+  /** Which variants of the kernels to take; default: the first that fits. */
+  readonly choices?: Choices;
 }
 
 /** A batch with its labels: 1 is abnormal. */
@@ -230,6 +233,7 @@ export class TrainingStep {
   static async create(model: Model, adamState: AdamState, options: TrainingOptions): Promise<TrainingStep> {
     checkImageSize(model.definition, options.imageSize, { training: true });
     const { batchSize, microBatch = batchSize, imageSize: size, channels = 3, without = [] } = options;
+    const chosen = options.choices ? { choices: options.choices } : {};
     const passes = batchSize / microBatch;
     if (!Number.isInteger(passes)) {
       throw new UserError(`micro-batches of ${microBatch} images do not divide a batch of ${batchSize}`);
@@ -255,7 +259,7 @@ export class TrainingStep {
     const { loss, gradients, places, bindings, arenas = [gradients] } = traced;
     const programs: Program[] = [];
     try {
-      const program = await Program.compile(device, graph, { results: [loss], places, bindings, without });
+      const program = await Program.compile(device, graph, { results: [loss], places, bindings, without, ...chosen });
       programs.push(program);
       const update = traced.update && {
         step: traced.update.step,
@@ -263,6 +267,7 @@ export class TrainingStep {
           results: [],
           places: traced.update.places,
           bindings,
+          ...chosen,
         }),
       };
       const parts = { batchSize, program, step, update, images, targets, loss, gradients, arenas };
@@ -276,6 +281,12 @@ export class TrainingStep {
   /** The batch's mean loss, [1]: what the forward pass ends in. */
   get loss(): Tensor {
     return this.#parts.loss;
+  }
+
+  /** What a step runs: one plan, or that of a pass and that of the update. */
+  get plans(): readonly Plan[] {
+    const { program, update } = this.#parts;
+    return [program.plan, ...(update ? [update.program.plan] : [])];
   }
 
   /**

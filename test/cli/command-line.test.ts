@@ -40,6 +40,7 @@ describe('options', () => {
       adapter: 'auto',
       json: false,
       verbose: false,
+      tune: false,
     });
   });
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -16,9 +17,16 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
+/** Where commands in `folder` keep what they tuned: not where the user's own are. */
+export const cacheOf = (folder: string): string => join(folder, 'cache');
+
 /** Starts `node SCRIPT WORDS...` in `folder`, on the adapter of this test run where the command takes one. */
 export function startScript(script: string, folder: string, words: readonly string[]): Running {
-  const child = spawn(process.execPath, [ROOT + script, ...words], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [ROOT + script, ...words], {
+    cwd: folder,
+    env: { ...process.env, XDG_CACHE_HOME: cacheOf(folder) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

@@ -53,6 +53,7 @@ test('train writes the run folder, one JSON object and a line an epoch', async (
   expect(JSON.parse(stdout)).toEqual({ run: 'new/run', epochs: 1, best: epoch });
   expect(readdirSync(file('new/run')).sort()).toEqual([
     'best.safetensors',
+    'choices.json',
     'config.json',
     'last.safetensors',
     'metrics.jsonl',

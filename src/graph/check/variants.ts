@@ -1,9 +1,10 @@
 import type { AdapterTraits } from '../../base/traits.ts';
+import { variantsThatFit } from '../choices.ts';
 import type { Graph, Node } from '../graph.ts';
 
 /** Names of the variants of a node's op that fit it on an adapter, the one that is used first. */
 export const fittingVariants = ({ op, inputs, outputs, attributes }: Node, traits: AdapterTraits): string[] =>
-  op.variants.filter((variant) => variant.fits({ inputs, outputs, attributes, traits })).map(({ name }) => name);
+  variantsThatFit(op, { inputs, outputs, attributes, traits }).map(({ name }) => name);
 
 /** The choices that together run every fitting variant of every node of a graph, with a name for messages. */
 export function variantChoices(

@@ -1,8 +1,8 @@
-import { Random } from '../../src/base/random.ts';
-import { channelsOf, elementCount, rowsOf, type Shape } from '../../src/base/shape.ts';
-import { affineMap, grid, normal, positivePair } from '../../src/kernels/draw.ts';
-import type { CaseInput } from '../../src/kernels/reference.ts';
-import type { LayerCase } from '../../src/models/layer-cases.ts';
+import { Random } from '../base/random.ts';
+import { channelsOf, elementCount, rowsOf, type Shape } from '../base/shape.ts';
+import { affineMap, grid, normal, positivePair } from '../kernels/draw.ts';
+import type { CaseInput } from '../kernels/reference.ts';
+import type { LayerCase } from './layer-cases.ts';
 
 /** Inputs are cut out of long rows of random numbers: drawing millions for every layer would take longer than it. */
 const POOL = 1 << 21;

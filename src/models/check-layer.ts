@@ -1,0 +1,91 @@
+import type { Device } from '../gpu/device.ts';
+import { runGuarded } from '../graph/check/check-case.ts';
+import { differences } from '../graph/check/compare.ts';
+import { Graph, type Node, type Tensor } from '../graph/graph.ts';
+import { casesOf } from '../kernels/cases.ts';
+import { type CaseInput, type Element, toleranceOf } from '../kernels/reference.ts';
+import type { LayerCase } from './layer-cases.ts';
+import { edgePositions, layerInputs } from './layer-inputs.ts';
+
+interface Sampled {
+  readonly index: number;
+  readonly element: Element;
+  readonly tolerance: number;
+}
+
+/** What a layer is checked with: its inputs' values, and the elements of each result that are compared. */
+export interface LayerCheck {
+  readonly layer: LayerCase;
+  readonly values: readonly (CaseInput | undefined)[];
+  readonly expected: readonly (readonly Sampled[])[];
+}
+
+function trace({ op, attributes }: LayerCase, values: LayerCheck['values']) {
+  const graph = new Graph();
+  const inputs = values.map((value, slot) => value && graph.input(`input ${slot}`, value.shape, value.dtype));
+  const results = graph.emit(op, inputs, attributes);
+  const written = new Map(
+    inputs.flatMap((tensor, slot) => (tensor ? [[tensor, values[slot] as CaseInput] as const] : [])),
+  );
+  return { graph, results, values: written };
+}
+
+/**
+ * The expected values at the edges of each output, one by one in float64. `mostFlops` bounds their arithmetic: of sums
+ * over many elements fewer positions are compared, 16 at least.
+ */
+export function expectLayer(
+  layer: LayerCase,
+  values: LayerCheck['values'],
+  mostFlops = Number.POSITIVE_INFINITY,
+): LayerCheck['expected'] {
+  const { graph, results } = trace(layer, values);
+  const { flops } = layer.op.cost(graph.nodes[0] as Node);
+  const elementOf = casesOf(layer.op).reference(values, layer.attributes);
+  return results.map(({ shape }, output) => {
+    const size = shape.reduce((product, one) => product * one, 1);
+    const most = Math.max(16, Math.floor(mostFlops / Math.max(1, flops / size)));
+    return spread(edgePositions(shape), most).map((index) => {
+      const element = elementOf(output, index);
+      return { index, element, tolerance: toleranceOf(element) };
+    });
+  });
+}
+
+/** At most so many of the positions, evenly, the first and the last among them. */
+function spread(positions: readonly number[], most: number): readonly number[] {
+  if (positions.length <= most) return positions;
+  const step = (positions.length - 1) / (most - 1);
+  return Array.from({ length: most }, (_, index) => positions[Math.round(index * step)] as number);
+}
+
+export function prepareCheck(layer: LayerCase, mostFlops?: number): LayerCheck {
+  const values = layerInputs(layer);
+  return { layer, values, expected: expectLayer(layer, values, mostFlops) };
+}
+
+const countNaN = (values: Float32Array) => values.reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0);
+
+/**
+ * Runs one variant of a layer's op, between guard words and in buffers full of NaN. Returns a line for each of the first
+ * elements that differ, for elements that are not written, and for each guard that was overwritten; nothing where all is
+ * well. Throws where it does not compile.
+ */
+export async function checkLayer(
+  device: Device,
+  { layer, values, expected }: LayerCheck,
+  variant: string,
+): Promise<string[]> {
+  const traced = trace(layer, values);
+  const choose = ({ op }: Node) => (op === layer.op ? variant : undefined);
+  const run = await runGuarded({ device, ...traced, choose });
+  const lines = run.overruns.map((line) => `${layer.name} (${variant}): ${line}`);
+  traced.results.forEach((tensor: Tensor, output) => {
+    const label = `${layer.name} (${variant}): ${layer.op.outputs[output]}`;
+    const bytes = run.results.get(tensor) as ArrayBuffer;
+    lines.push(...differences(label, tensor.dtype, bytes, expected[output] ?? []));
+    const unwritten = tensor.dtype === 'f32' ? countNaN(new Float32Array(bytes)) : 0;
+    if (unwritten > 0) lines.push(`${label}: ${unwritten} elements are NaN`);
+  });
+  return lines;
+}
