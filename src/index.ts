@@ -7,7 +7,7 @@
 
 export { InternalError, OutOfMemoryError, ShapeError, UsageError, UserError } from './base/errors.ts';
 export type { Shape } from './base/shape.ts';
-export type { AdapterTraits } from './base/traits.ts';
+export type { AdapterTraits, SubgroupMatrices } from './base/traits.ts';
 export type { Device, DeviceDescription, LiveObjects } from './gpu/device.ts';
 export type { AdapterOptions, NodeAdapter } from './gpu/node.ts';
 export { openDevice } from './gpu/node-device.ts';

@@ -1,12 +1,15 @@
 import { InternalError, OutOfMemoryError, UserError } from '../base/errors.ts';
 import { roundUp } from '../base/shape.ts';
 import type { AdapterTraits } from '../base/traits.ts';
+import { findMatrices } from './matrices.ts';
 import { PipelineCache } from './pipelines.ts';
 import type { ShaderLoader } from './shader.ts';
 
 export interface DeviceDescription {
   readonly adapter: string;
   readonly kind: 'hardware' | 'software' | 'embedded';
+  /** `f16` lets kernels round operands to f16 where the adapter has matrix units for it; sums stay f32. Default `f32`. */
+  readonly precision?: 'f32' | 'f16' | undefined;
   /** Bytes that all buffers together may take; default: what the adapter gives. */
   readonly memoryBytes?: number | undefined;
 }
@@ -55,14 +58,17 @@ export class Device {
   /** Opens a device with the adapter's own limits and the features the engine uses where it has them. */
   static async open(adapter: GPUAdapter, description: DeviceDescription, load: ShaderLoader): Promise<Device> {
     const { limits } = adapter;
+    const units = description.precision === 'f16' ? findMatrices(adapter) : undefined;
+    const optional = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature));
     const gpu = await adapter.requestDevice({
-      requiredFeatures: OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredFeatures: [...new Set([...optional, ...(units?.features ?? [])])],
       requiredLimits: {
         maxBufferSize: limits.maxBufferSize,
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
         maxStorageBuffersPerShaderStage: Math.min(10, limits.maxStorageBuffersPerShaderStage),
         maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
         maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
       },
     });
     const kind = description.kind === 'hardware' ? 'hardware' : 'software';
@@ -70,6 +76,9 @@ export class Device {
       kind,
       maxBindingBytes: gpu.limits.maxStorageBufferBindingSize,
       maxBufferBytes: gpu.limits.maxBufferSize,
+      workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
+      workgroupThreads: gpu.limits.maxComputeInvocationsPerWorkgroup,
+      ...(units ? { matrices: units.matrices } : {}),
       expectedFlops: { hardware: 1e12, software: 1e10, embedded: 1e9 }[description.kind],
     };
     return new Device(gpu, traits, description, load);

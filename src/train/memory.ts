@@ -14,6 +14,8 @@ const BOUNDLESS: AdapterTraits = {
   kind: 'hardware',
   maxBindingBytes: Number.MAX_SAFE_INTEGER,
   maxBufferBytes: Number.MAX_SAFE_INTEGER,
+  workgroupBytes: 32768,
+  workgroupThreads: 256,
   expectedFlops: 1e12,
 };
 

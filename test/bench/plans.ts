@@ -5,7 +5,14 @@ import { adam, STEP_WORDS } from '../../src/kernels/adam.ts';
 import { conv2d } from '../../src/kernels/conv2d/index.ts';
 import { activate } from '../../src/kernels/elementwise.ts';
 
-const TRAITS = { kind: 'software', maxBindingBytes: 2 ** 27, maxBufferBytes: 2 ** 27, expectedFlops: 1e10 } as const;
+const TRAITS = {
+  kind: 'software',
+  maxBindingBytes: 2 ** 27,
+  maxBufferBytes: 2 ** 27,
+  workgroupBytes: 16384,
+  workgroupThreads: 256,
+  expectedFlops: 1e10,
+} as const;
 const GEOMETRY = { stride: [1, 1], padding: [1, 1], groups: 1 } as const;
 
 /** A convolution, its activation, their backward pass and Adam, planned without a device. */

@@ -22,6 +22,8 @@ const TRAITS: AdapterTraits = {
   kind: 'software',
   maxBindingBytes: 2 ** 27,
   maxBufferBytes: 2 ** 30,
+  workgroupBytes: 16384,
+  workgroupThreads: 256,
   expectedFlops: 1e10,
 };
 

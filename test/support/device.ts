@@ -5,6 +5,8 @@ import { loadShader } from '../../src/gpu/node-shaders.ts';
 export interface TestDeviceOptions extends AdapterOptions {
   /** Takes the kernels and grids of another kind of adapter than it is. */
   readonly kind?: 'hardware';
+  /** Lets kernels round operands to f16. */
+  readonly precision?: 'f16';
   /** Bytes that all buffers together may take. */
   readonly memoryBytes?: number;
 }
@@ -22,8 +24,14 @@ export const HARDWARE_KERNELS: TestDeviceOptions & { readonly name: string } = {
 };
 
 /** A device of this run's adapter; the caller destroys it. */
-export async function openTestDevice({ kind, memoryBytes, ...options }: TestDeviceOptions = {}): Promise<Device> {
+export async function openTestDevice({
+  kind,
+  precision,
+  memoryBytes,
+  ...options
+}: TestDeviceOptions = {}): Promise<Device> {
   const adapter = process.env.MURAD_TEST_ADAPTER;
   const found = await openAdapter({ adapter, ...options });
-  return Device.open(found.adapter, { adapter: found.name, kind: kind ?? found.kind, memoryBytes }, loadShader);
+  const description = { adapter: found.name, kind: kind ?? found.kind, precision, memoryBytes };
+  return Device.open(found.adapter, description, loadShader);
 }

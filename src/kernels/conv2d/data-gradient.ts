@@ -9,6 +9,7 @@ import { smallGroups } from './depthwise.ts';
 import { directLaunch } from './direct.ts';
 import { type DataGradientAttributes, geometryOf, isVectorised, multiplyAccumulates } from './geometry.ts';
 import { groupedDataGradient } from './grouped.ts';
+import { tiled } from './tiled.ts';
 
 function operandsOf({ inputs, outputs, attributes }: LaunchContext<DataGradientAttributes>) {
   const dy = required(inputs[0], 'conv2d_data_gradient: dy');
@@ -69,5 +70,5 @@ export const conv2dDataGradient: OpDefinition<DataGradientAttributes> = {
     const geometry = geometryOf('conv2d_data_gradient', attributes.xShape, inputs[1]?.shape ?? [], attributes);
     return { flops: 2 * multiplyAccumulates(geometry, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
   },
-  variants: [pixels, ...smallGroups.dataGradient, groupedDataGradient, direct],
+  variants: [...tiled.dataGradient, pixels, ...smallGroups.dataGradient, groupedDataGradient, direct],
 };

@@ -19,6 +19,7 @@ import {
   vectorUniforms,
 } from './geometry.ts';
 import { groupedForward } from './grouped.ts';
+import { tiled } from './tiled.ts';
 import { conv2dWeightGradient } from './weight-gradient.ts';
 
 function operandsOf({ inputs, outputs, attributes }: LaunchContext<Conv2dAttributes>) {
@@ -115,7 +116,7 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
     const geometry = geometryOf('conv2d', inputs[0]?.shape ?? [], inputs[1]?.shape ?? [], attributes);
     return { flops: 2 * multiplyAccumulates(geometry, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
   },
-  variants: [pixels, ...smallGroups.forward, groupedForward, direct],
+  variants: [...tiled.forward, pixels, ...smallGroups.forward, groupedForward, direct],
   backward({ inputs: [x, weight, bias, affine], gradients: [dy], attributes, needs, emit }) {
     if (!x || !weight || !dy || affine) return [];
     const dx = needs[0]

@@ -20,6 +20,7 @@ import {
   vectorUniforms,
 } from './geometry.ts';
 import { groupedWeightGradient } from './grouped.ts';
+import { tiled } from './tiled.ts';
 
 export interface WeightGradientAttributes extends Conv2dAttributes {
   /** [KH,KW,C/groups,O] of the convolution's weight. */
@@ -116,5 +117,5 @@ export const conv2dWeightGradient: OpDefinition<WeightGradientAttributes> = {
     const sizes = geometry(inputs[0]?.shape ?? [], attributes);
     return { flops: 2 * multiplyAccumulates(sizes, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
   },
-  variants: [lanes, ...smallGroups.weightGradient, groupedWeightGradient, direct],
+  variants: [...tiled.weightGradient, lanes, ...smallGroups.weightGradient, groupedWeightGradient, direct],
 };
