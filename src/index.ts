@@ -14,7 +14,9 @@ export { openDevice } from './gpu/node-device.ts';
 export type { Pending } from './gpu/readback.ts';
 export type { Choices } from './graph/choices.ts';
 export type { Tensor } from './graph/graph.ts';
+export type { PassName } from './graph/passes/index.ts';
 export type { Activation } from './kernels/activation.ts';
+export type { Normalisation } from './kernels/augment.ts';
 export { type ClassActivationMap, drawClassActivationMap, type Picture } from './models/cam.ts';
 export type { ModelDefinition, Outputs } from './models/definition.ts';
 export { batchOf, type ImageBatch } from './models/images.ts';
@@ -27,4 +29,10 @@ export { exportOnnx, type OnnxOptions } from './models/onnx/index.ts';
 export { type Evaluation, evaluate, type Levels, type Prediction, type Scores } from './train/metrics.ts';
 export { AdamState, type TrainingBatch, type TrainingOptions, TrainingStep } from './train/step.ts';
 export { writeSafetensors } from './weights/safetensors.ts';
-export { readWeights, type StateDict, type TensorData } from './weights/state-dict.ts';
+export {
+  type MatchedWeights,
+  readMetadata,
+  readWeights,
+  type StateDict,
+  type TensorData,
+} from './weights/state-dict.ts';

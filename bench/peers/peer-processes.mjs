@@ -30,6 +30,7 @@ async function startPeer(name, command, script, config, note) {
   const child = spawn(command, [scriptOf(script), JSON.stringify(config)], { stdio: ['pipe', 'pipe', 'pipe'] });
   const faults = [];
   let waiting;
+  let ended;
   const answers = createInterface({ input: child.stdout });
   answers.on('line', (line) => {
     if (line.startsWith('@')) waiting?.resolve(JSON.parse(line.slice(1)));
@@ -38,12 +39,17 @@ async function startPeer(name, command, script, config, note) {
   createInterface({ input: child.stderr }).on('line', (line) => {
     if (!CHATTER.test(line)) faults.push(line);
   });
-  child.on('close', (code) => waiting?.reject(new Error(`ended with code ${code}: ${faultOf(faults)}`)));
-  child.on('error', (error) => waiting?.reject(error));
+  const fail = (error) => {
+    ended ??= error;
+    waiting?.reject(ended);
+  };
+  child.on('close', (code) => fail(new Error(`ended with code ${code}: ${faultOf(faults)}`)));
+  child.on('error', fail);
   child.stdin.on('error', () => {});
   const answer = () =>
     new Promise((resolve, reject) => {
-      waiting = { resolve, reject };
+      if (ended) reject(ended);
+      else waiting = { resolve, reject };
     });
   const about = await answer();
   return {

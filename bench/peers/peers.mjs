@@ -45,22 +45,34 @@ async function firstRun(peer, kind) {
   return { peer, kind, seconds: [], first: seconds, result, next };
 }
 
-const runs = [];
+let runs = [];
+
+/** Goes on without a peer that failed; without murad there is nothing to compare. */
+function leaveOut(peer, error) {
+  if (peer === ours) throw error;
+  runs = runs.filter((run) => run.peer !== peer);
+  leftOut.push({ name: peer.name, reason: error.message });
+  note(`left out: ${peer.name}: ${error.message}`);
+}
+
 for (const peer of peers) {
   try {
     for (const kind of peer.about.kinds) runs.push(await firstRun(peer, kind));
   } catch (error) {
-    if (peer === ours) throw error;
-    leftOut.push({ name: peer.name, reason: error.message });
-    note(`left out: ${peer.name}: ${error.message}`);
+    leaveOut(peer, error);
   }
 }
 for (let round = -1; round < rounds; round++) {
-  for (let turn = 0; turn < runs.length; turn++) {
-    const run = runs[(turn + round + 1) % runs.length];
-    const { seconds } = await run.peer.ask({ kind: run.kind, steps });
-    // The round before the first warms up.
-    if (round >= 0) run.seconds.push(seconds / steps);
+  const inTurn = runs.map((_, turn) => runs[(turn + round + 1) % runs.length]);
+  for (const run of inTurn) {
+    if (!runs.includes(run)) continue;
+    try {
+      const { seconds } = await run.peer.ask({ kind: run.kind, steps });
+      // The round before the first warms up.
+      if (round >= 0) run.seconds.push(seconds / steps);
+    } catch (error) {
+      leaveOut(run.peer, error);
+    }
   }
   note(round < 0 ? 'warmed up' : `round ${round + 1} of ${rounds}`);
 }

@@ -13,7 +13,7 @@ import type { Device } from '../gpu/device.ts';
 import { measurePeaks } from '../gpu/peaks.ts';
 import { type PassName, passes } from '../graph/passes/index.ts';
 import { nodeFiles } from '../io/node.ts';
-import type { ModelDefinition } from '../models/definition.ts';
+import { type ModelDefinition, smallestTrainingImage } from '../models/definition.ts';
 import { findModel, models } from '../models/index.ts';
 import { type Conditions, conditionsOf, figure, makeFoldersOf, percent, writeJson } from './bench-report.ts';
 import { choicesFor } from './choices.ts';
@@ -43,11 +43,12 @@ interface KernelReport {
 /** The networks that `--models` names and that take images of this size. */
 function chosenModels(given: string, imageSize: number, context: Context): readonly ModelDefinition[] {
   const chosen = given === 'all' ? models : given.split(',').map((name) => asUsage(() => findModel(name.trim())));
-  const fitting = chosen.filter(({ smallestImage }) => smallestImage <= imageSize);
-  for (const { name, smallestImage } of chosen.filter((one) => !fitting.includes(one))) {
-    context.note(`${name} left out: it takes images of ${smallestImage} pixels and more`);
+  const fitting = chosen.filter((one) => smallestTrainingImage(one) <= imageSize);
+  for (const one of chosen.filter((definition) => !fitting.includes(definition))) {
+    context.note(`${one.name} left out: it is trained on images of ${smallestTrainingImage(one)} pixels and more`);
   }
-  if (fitting.length === 0) throw new UsageError(`no network of --models ${given} takes images of ${imageSize} pixels`);
+  if (fitting.length === 0)
+    throw new UsageError(`no network of --models ${given} is trained on images of ${imageSize} pixels`);
   return fitting;
 }
 

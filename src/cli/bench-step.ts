@@ -17,7 +17,7 @@ const comparison = (training: StepResult, unfused: StepResult): string =>
 export async function run(options: Options<'bench step'>, context: Context): Promise<Output> {
   const { imageSize, batchSize, rounds, noFuse } = options;
   const definition = asUsage(() => findModel(options.model));
-  asUsage(() => checkImageSize(definition, imageSize));
+  asUsage(() => checkImageSize(definition, imageSize, { training: true }));
   await makeFoldersOf(options.out);
   const { device, adapter } = await openDevice(options.adapter, context);
   try {

@@ -1,7 +1,9 @@
 import { setTimeout as turn } from 'node:timers/promises';
+import { OutOfMemoryError } from '../base/errors.ts';
 import { readSplit } from '../data/mura.ts';
 import { nodeFiles } from '../io/node.ts';
-import { Inference } from '../models/inference.ts';
+import { Inference, type InferenceOptions } from '../models/inference.ts';
+import type { Model } from '../models/model.ts';
 import { bootstrap } from '../train/bootstrap.ts';
 import { evaluate } from '../train/metrics.ts';
 import { channelsOfSplits, predictSplit } from '../train/predict-split.ts';
@@ -12,7 +14,26 @@ import type { Options } from './options.ts';
 import { scoreTable } from './score-table.ts';
 import { loadImages, openDevice } from './session.ts';
 
-const BATCH = 16;
+/** Images that are read at once, the most that fit the adapter. */
+const BATCHES = [16, 8, 4, 2, 1];
+
+async function createInference(
+  model: Model,
+  images: number,
+  options: Omit<InferenceOptions, 'batchSize'>,
+): Promise<Inference> {
+  const [largest = 1, ...smaller] = BATCHES.filter((size) => size <= images);
+  let batchSize = largest;
+  for (;;) {
+    try {
+      return await Inference.create(model, { ...options, batchSize });
+    } catch (error) {
+      const next = smaller.shift();
+      if (!(error instanceof OutOfMemoryError) || !next) throw error;
+      batchSize = next;
+    }
+  }
+}
 
 /** Measures a run by the paper's metrics on a split, with 95 % intervals by patient; writes predictions.csv. */
 export async function run(options: Options<'evaluate'>, context: Context): Promise<Output> {
@@ -23,8 +44,7 @@ export async function run(options: Options<'evaluate'>, context: Context): Promi
   for (const problem of problems) context.note(problem);
   const packed = await loadImages(options.data, split, loaded.imageSize, context, signal);
   const model = createModel(device, loaded, context);
-  const inference = await Inference.create(model, {
-    batchSize: Math.min(BATCH, packed.split.images.length),
+  const inference = await createInference(model, packed.split.images.length, {
     imageSize: loaded.imageSize,
     channels: channelsOfSplits(packed),
     choices: await choicesFor(loaded.folder, adapter, context),

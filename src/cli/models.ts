@@ -1,4 +1,5 @@
 import { multiplyAccumulates } from '../models/arithmetic.ts';
+import { smallestTrainingImage } from '../models/definition.ts';
 import { models } from '../models/index.ts';
 import { checkImageSize } from '../models/inference.ts';
 import { IMAGENET_CLASSES, parameterCount, stateSpecs } from '../models/model.ts';
@@ -13,9 +14,10 @@ export async function run({ imageSize, batchSize }: Options<'models'>, _context:
   const [least] = [...models].sort((a, b) => a.smallestImage - b.smallestImage);
   if (least) asUsage(() => checkImageSize(least, imageSize));
   const rows = models.map((definition) => {
-    // The figures of a network that cannot take images of this size are null.
+    // The figures of a network that cannot take images of this size, or cannot be trained on them, are null.
     const fits = definition.smallestImage <= imageSize;
-    const memory = fits ? planTrainingMemory(definition, { batchSize, imageSize }) : undefined;
+    const trains = smallestTrainingImage(definition) <= imageSize;
+    const memory = trains ? planTrainingMemory(definition, { batchSize, imageSize }) : undefined;
     return {
       name: definition.name,
       parameters: parameterCount(stateSpecs(definition, IMAGENET_CLASSES)),

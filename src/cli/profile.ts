@@ -124,7 +124,7 @@ async function writeFiles(
 /** Where the time of a training step or of an inference goes, launch by launch, beside what the adapter can do at most. */
 export async function run(options: ProfileOptions, context: Context): Promise<Output> {
   const definition = asUsage(() => findModel(options.model));
-  asUsage(() => checkImageSize(definition, options.imageSize));
+  asUsage(() => checkImageSize(definition, options.imageSize, { training: !options.inference }));
   await makeFoldersOf(options.trace, options.html);
   const { device, adapter } = await openDevice(options.adapter, context);
   try {

@@ -23,10 +23,16 @@ export interface Settings
   readonly normalisation?: Normalisation;
 }
 
-/** The settings of a new run. */
+/** The settings of a new run; throws where its micro-batches do not divide a batch. */
 export function newSettings(options: TrainOptions): Settings {
   const { batchSize, microBatch = null } = options;
   asUsage(() => checkMicroBatch({ batchSize, microBatch }));
+  return settingsOf(options);
+}
+
+/** What the options say. */
+function settingsOf(options: TrainOptions): Settings {
+  const { batchSize, microBatch = null } = options;
   return {
     version: packageVersion(),
     command: 'train',
@@ -66,6 +72,10 @@ const FIXED = {
 /** Options that a resume may change. */
 const FREE = { epochs: 'epochs', lr: 'learning_rate', data: 'data' } as const;
 
+/** Whether two settings say the same; names in any order. */
+const isSame = (a: unknown, b: unknown): boolean =>
+  Array.isArray(a) && Array.isArray(b) ? [...a].sort().join() === [...b].sort().join() : a === b;
+
 /** A run's own config with what the command line changes; an option that would make another run of it is wrong usage. */
 export function resumedSettings(
   { path }: RunFolder,
@@ -75,9 +85,9 @@ export function resumedSettings(
 ): RunConfig {
   if (options.out) throw new UsageError(`--resume goes on in ${path}: leave out --out`);
   if (options.tune) throw new UsageError(`--resume goes on with the kernels that ${path} records: leave out --tune`);
-  const asked = newSettings(options);
+  const asked = settingsOf(options);
   for (const [option, key] of Object.entries(FIXED)) {
-    if (!isGiven(option) || String(asked[key]) === String(config[key])) continue;
+    if (!isGiven(option) || isSame(asked[key], config[key])) continue;
     throw new UsageError(`${path} has ${key} ${config[key]}, not ${asked[key]}: leave that out, or start a new run`);
   }
   const changed = Object.entries(FREE).flatMap(([option, key]) => (isGiven(option) ? [[key, asked[key]]] : []));

@@ -94,7 +94,7 @@ async function train(run: Run): Promise<Output> {
   const { folder, settings, definition, index, options, context, signal } = run;
   const { device } = run.opened;
   for (const problem of index.problems) context.note(problem);
-  const model = new Model(device, definition, { seed: settings.seed, initialise: !run.pretrained });
+  const model = new Model(device, definition, { seed: settings.seed, initialise: !run.pretrained && !run.state });
   if (run.pretrained) {
     const { file, tensors, normalisation } = run.pretrained;
     for (const note of model.load(file, tensors, normalisation).notes) context.note(note);

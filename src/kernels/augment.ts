@@ -41,8 +41,8 @@ function normalisationUniforms(name: Normalisation): Record<string, number> {
 }
 
 /**
- * Flips, turns and normalises a batch of 8-bit images: bytes (u32 words), images (5 words each) -> x [N,size,size,4], the fourth
- * channel 0. See shaders/augment.wgsl for the order and the sampling.
+ * Flips, turns and normalises a batch of 8-bit images: bytes (u32 words), images (5 words each) -> x [N,size,size,4], the
+ * fourth channel 0. See shaders/augment.wgsl for the order and the sampling.
  */
 export const augment: OpDefinition<AugmentAttributes> = {
   name: 'augment',

@@ -1,4 +1,4 @@
-import { required } from '../base/errors.ts';
+import { required, UserError } from '../base/errors.ts';
 import { elementCount, type Shape } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import { Arena, layOut } from '../graph/arena.ts';
@@ -127,6 +127,7 @@ export class Model {
 
   /** The whole state under PyTorch's names, in PyTorch's order and layouts. */
   async stateDict(): Promise<StateDict> {
+    this.#checkLoaded();
     const [parameters, statistics] = await Promise.all([this.parameters.read(), this.statistics.read()]);
     const tensors: StateDict = new Map();
     for (const spec of this.specs) {
@@ -166,6 +167,7 @@ export class Model {
 
   /** Where the states of a traced network lie. */
   places(network: Network): Map<Tensor, External> {
+    this.#checkLoaded();
     return new Map(
       network.states.map(({ spec, tensor }) => [
         tensor,
@@ -177,6 +179,11 @@ export class Model {
   destroy(): void {
     this.parameters.destroy();
     this.statistics.destroy();
+  }
+
+  #checkLoaded(): void {
+    if (this.#empty.size === 0) return;
+    throw new UserError(`the weights of this ${this.definition.name} are neither drawn nor loaded: call load first`);
   }
 
   /** Draws the tensors that hold nothing yet. */

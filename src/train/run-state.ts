@@ -58,7 +58,7 @@ export function unpackState(file: string, bytes: Uint8Array, model: Model, adam:
     new Map(
       [...tensors].flatMap(([key, tensor]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), tensor]] : [])),
     );
-  model.load(file, part(WEIGHTS));
+  model.load(file, part(WEIGHTS), model.normalisation);
   for (const moment of ['first', 'second'] as const) {
     const values = part(MOMENTS[moment]);
     model.writeNamed(adam[moment], (key) => toFloat32(required(values.get(key), `${file}: ${MOMENTS[moment]}${key}`)));

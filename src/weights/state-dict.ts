@@ -73,7 +73,8 @@ function isReplaced(head: string, tensors: StateDict, expected: readonly Expecte
 
 /**
  * Fits a file's tensors to a network's. A head of another number of outputs, or none, and an optional module that the
- * file lacks are left to their initial values and noted. A missing num_batches_tracked is 0. Any other difference throws a UserError with names and shapes.
+ * file lacks are left to their initial values and noted. A missing num_batches_tracked is 0. Any other difference throws
+ * a UserError with names and shapes.
  */
 export function matchWeights(
   file: string,
@@ -99,7 +100,8 @@ export function matchWeights(
     else wrong.push(`${key} ${described(tensor?.shape)}, expected ${described(shape)}`);
   }
   const known = new Set(expected.map(({ key }) => key));
-  const skipped = (key: string) => key.endsWith(BATCH_COUNT) || optional.some((prefix) => key.startsWith(prefix));
+  const unused = optional.filter((prefix) => !expected.some(({ key }) => key.startsWith(prefix)));
+  const skipped = (key: string) => key.endsWith(BATCH_COUNT) || unused.some((prefix) => key.startsWith(prefix));
   for (const [key, { shape }] of tensors) {
     if (!known.has(key) && !isFresh(key) && !skipped(key)) wrong.push(`${key} ${described(shape)}, expected none`);
   }

@@ -90,7 +90,7 @@ const valuesOf = (state: StateDict, key: string): Float32Array => toFloat32(requ
 /** Norm, projection, first and picked elements of every gradient, within 10 times the noise. */
 export function compareGradients(gradients: StateDict, fixture: Fixture, mode: 'eval' | 'train'): Row[] {
   return fixture.parameters.map((parameter) =>
-    compareGradient(valuesOf(gradients, parameter.key), parameter, parameter[mode], (row) => ({
+    compareGradient(valuesOf(gradients, parameter.key), parameter, required(parameter[mode], mode), (row) => ({
       whole: NOISE * largest(row.noise) * row.l2,
       element: NOISE * row.noise_max,
     })),

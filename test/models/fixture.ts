@@ -37,7 +37,8 @@ export interface ParameterRow {
   readonly key: string;
   readonly shape: Shape;
   readonly pick: readonly number[];
-  readonly eval: GradientRow;
+  /** Null: the parameter takes no part in evaluation mode. */
+  readonly eval: GradientRow | null;
   readonly train: TrainingRow;
 }
 
@@ -124,6 +125,12 @@ export function formulaState(model: Pick<Model, 'specs'>, gain: number): StateDi
   }
   return tensors;
 }
+
+/** Without the parameters that take no part in eval mode: those of an auxiliary classifier. */
+export const inEvaluation = (fixture: Fixture): Fixture => ({
+  ...fixture,
+  parameters: fixture.parameters.filter(({ eval: row }) => row !== null),
+});
 
 /** The fixture without the parameters whose gradients are rounding, or where PyTorch's own are noisier than `noise`. */
 export const withoutNoisy = (fixture: Fixture, noise: number): Fixture => ({

@@ -12,6 +12,8 @@ import { inThisRun } from './tier.ts';
 const others = models.map(({ name }) => name).filter((name) => name !== 'densenet121' && name !== 'inception_v3');
 /** Networks in which a rectifier tips on some adapter, by test/golden/oracle/make_tipped.py. */
 const withTipped = new Set(['resnet34']);
+/** Networks in which one tips between the first step and the third: their later parameters are compared loosely alone. */
+const tipsLater = new Set(['vgg11_bn']);
 const networks = [
   ...others.map((name) => ({ name, definition: findModel(name) })),
   { name: 'inception_v3', definition: inception({ auxiliary: false }) },
@@ -26,6 +28,6 @@ describeOnFastAdapter('as PyTorch computes them', () => {
     const branches = withTipped.has(name)
       ? branchesOf(fixture, readGolden<Tipped>(`networks/${name}_tipped.json.gz`))
       : ([fixture] as const);
-    testTraining(device, { definition, branches });
+    testTraining(device, { definition, branches, tipsLater: tipsLater.has(name) });
   });
 });

@@ -17,7 +17,7 @@ import {
   outside,
   type Row,
 } from './compare.ts';
-import { type Fixture, FixtureStep, formulaModel, formulaStateOnce, withoutNoisy } from './fixture.ts';
+import { type Fixture, FixtureStep, formulaModel, formulaStateOnce, inEvaluation, withoutNoisy } from './fixture.ts';
 
 /** Share of the tensors that a training step has within the noise; the others hold a gradient that is rounding alone. */
 const MOST = 0.95;
@@ -124,6 +124,8 @@ interface Expected {
   readonly definition: ModelDefinition;
   /** The fixture, and what else it may be where rectifiers within rounding of zero tip. */
   readonly branches: readonly [Fixture, ...Fixture[]];
+  /** Whether a rectifier tips after the first step too, for which there are no branches. */
+  readonly tipsLater?: boolean;
 }
 
 function expectForward(
@@ -154,7 +156,7 @@ export function testPasses(device: () => Device, { definition, branches }: Expec
 
   test.each(fewerPasses)('gradients in eval mode without $name', async ({ without }) => {
     const { gradients } = await computed(device(), { definition, fixture, mode: 'eval', without });
-    expectAll('eval gradients', compareGradients(gradients, fixture, 'eval'));
+    expectAll('eval gradients', compareGradients(gradients, inEvaluation(fixture), 'eval'));
   });
 
   test.each(fewerPasses)('gradients in train mode without $name', async ({ without }) => {
@@ -164,7 +166,7 @@ export function testPasses(device: () => Device, { definition, branches }: Expec
 }
 
 /** The gradients of every parameter in eval mode, and everything that three steps of Adam change. */
-export function testTraining(device: () => Device, { definition, branches }: Expected): void {
+export function testTraining(device: () => Device, { definition, branches, tipsLater = false }: Expected): void {
   const [fixture] = branches;
 
   test(
@@ -172,7 +174,7 @@ export function testTraining(device: () => Device, { definition, branches }: Exp
     async () => {
       const { gradients, ...found } = await computed(device(), { definition, fixture, mode: 'eval', without: [] });
       expectForward('eval', fixture, found);
-      expectAll('eval gradients', compareGradients(gradients, fixture, 'eval'));
+      expectAll('eval gradients', compareGradients(gradients, inEvaluation(fixture), 'eval'));
     },
     LONGEST,
   );
@@ -208,7 +210,8 @@ export function testTraining(device: () => Device, { definition, branches }: Exp
       const { firstStep, thirdStep } = trained;
       expectMost('parameters after 1 step', firstStep.most);
       expectAll('parameters after 1 step, loosely', firstStep.loosely);
-      expectMost('parameters after 3 steps', thirdStep.most);
+      if (tipsLater) report('parameters after 3 steps', thirdStep.most);
+      else expectMost('parameters after 3 steps', thirdStep.most);
       expectAll('parameters after 3 steps, loosely', thirdStep.loosely);
     });
 

@@ -22,8 +22,8 @@ export function poolBeforeConvolution(graph: Graph, kept: ReadonlySet<Tensor>): 
       if (kept.has(x) || readers.get(x)?.length !== 1) continue;
       for (const input of source.inputs) if (input) swapped.add(input);
       replaced.set(node, poolFirst(graph, node, source));
-    } else if (node.op === conv2dWeightGradient && x && swapped.has(x) && dy?.producer?.op === avgPool2dGradient) {
-      replaced.set(node, weightGradientOfPooled(graph, node, dy.producer));
+    } else if (node.op === conv2dWeightGradient && dy?.producer?.op === avgPool2dGradient && isPointwise(node)) {
+      if (x && swapped.has(x)) replaced.set(node, weightGradientOfPooled(graph, node, dy.producer));
     } else if (node.op === conv2dDataGradient && source?.op === avgPool2dGradient && isPointwise(node)) {
       if (swapped.has(required(node.inputs[1], 'weight'))) replaced.set(node, gradientFirst(graph, node, source));
     }
@@ -37,8 +37,8 @@ const shrinks = ({ inputs: [x], outputs: [y] }: Node): boolean => rowsOf(y?.shap
 
 /** Whether a node is a 1x1 convolution, or a gradient of one, of nothing but an input and a weight. */
 function isPointwise({ op, inputs: [, weight, ...others], attributes }: Node): boolean {
-  if (op !== conv2d && op !== conv2dDataGradient) return false;
-  const [kernelHeight, kernelWidth] = weight?.shape ?? [];
+  if (op !== conv2d && op !== conv2dDataGradient && op !== conv2dWeightGradient) return false;
+  const [kernelHeight, kernelWidth] = op === conv2dWeightGradient ? attributes.weightShape : (weight?.shape ?? []);
   const { stride, padding } = attributes;
   const plain = kernelHeight === 1 && kernelWidth === 1 && others.every((other) => other === undefined);
   return plain && [...stride, ...padding].join() === '1,1,0,0';

@@ -1,7 +1,8 @@
 import { required, ShapeError } from '../../base/errors.ts';
 import { channelsOf, elementCount, formatShape, type Shape } from '../../base/shape.ts';
-import { f32, type ImageRange, type Launch, type LaunchContext, type OpDefinition } from '../definition.ts';
+import { f32, type Launch, type LaunchContext, type OpDefinition } from '../definition.ts';
 import { bytesOf, gridOf, placement, vectorType, vectorWidth } from '../launch.ts';
+import { rangeOf } from './window.ts';
 
 export interface AdaptiveAvgPool2dAttributes {
   /** Width and height of the output in pixels. */
@@ -9,11 +10,6 @@ export interface AdaptiveAvgPool2dAttributes {
 }
 
 type GradientAttributes = AdaptiveAvgPool2dAttributes & { readonly xShape: Shape };
-
-const rangeOf = (attributes: GradientAttributes, { count }: ImageRange): GradientAttributes => ({
-  ...attributes,
-  xShape: [count, ...attributes.xShape.slice(1)],
-});
 
 function launch(
   entry: 'forward' | 'data_gradient',
