@@ -23,7 +23,7 @@ const TIMEOUT = 10 * 60_000;
 
 /** The logits of a weights file, and the model's state as the engine writes it. */
 async function runEngine(device: Device, definition: ModelDefinition, fixture: Fixture, file: string) {
-  const model = new Model(device, definition);
+  const model = new Model(device, definition, { initialise: false });
   try {
     const loaded = model.load(file, readWeights(file, readFileSync(file)));
     const shape = fixture.input_shape;
