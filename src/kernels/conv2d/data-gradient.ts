@@ -1,6 +1,5 @@
-import { required } from '../../base/errors.ts';
 import { elementCount } from '../../base/shape.ts';
-import type { LaunchContext, OpDefinition, Signature, Variant } from '../definition.ts';
+import type { OpDefinition, Signature, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
 import { bytesOf } from '../launch.ts';
 import { conv2dBatchNormGradient } from './batch-norm-gradient.ts';
@@ -9,15 +8,8 @@ import { smallGroups } from './depthwise.ts';
 import { directLaunch } from './direct.ts';
 import { type DataGradientAttributes, geometryOf, isVectorised, multiplyAccumulates } from './geometry.ts';
 import { groupedDataGradient } from './grouped.ts';
+import { dataGradientOperands } from './operands.ts';
 import { tiled } from './tiled.ts';
-
-function operandsOf({ inputs, outputs, attributes }: LaunchContext<DataGradientAttributes>) {
-  const dy = required(inputs[0], 'conv2d_data_gradient: dy');
-  const w = required(inputs[1], 'conv2d_data_gradient: weight');
-  const dx = required(outputs[0], 'conv2d_data_gradient: dx');
-  const geometry = geometryOf('conv2d_data_gradient', attributes.xShape, w.shape, attributes);
-  return { dy, w, dx, geometry, accumulate: inputs[2] !== undefined };
-}
 
 const pixelsFit = ({ inputs: [, w], outputs: [dx], attributes }: Omit<Signature<DataGradientAttributes>, 'traits'>) =>
   !!dx && !!w && isVectorised(dx, w, attributes);
@@ -26,7 +18,7 @@ const pixels: Variant<DataGradientAttributes> = {
   name: 'pixels',
   fits: pixelsFit,
   launches(context) {
-    const operands = operandsOf(context);
+    const operands = dataGradientOperands(context);
     return [pixelsLaunch(operands, context.attributes, pixelRuns(operands.geometry, context.traits))];
   },
 };
@@ -35,7 +27,7 @@ const direct: Variant<DataGradientAttributes> = {
   name: 'direct',
   fits: () => true,
   launches(context) {
-    const { dy, w, dx, geometry, accumulate } = operandsOf(context);
+    const { dy, w, dx, geometry, accumulate } = dataGradientOperands(context);
     return [
       directLaunch({
         entry: 'data_gradient',

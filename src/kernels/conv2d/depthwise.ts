@@ -108,7 +108,7 @@ const dataGradient = (kind: SmallGroups): Variant<DataGradientAttributes> => ({
           ...placement('dy', dy, 4),
           wOffset: w.offset / 4,
           ...placement('dx', dx, 4),
-          accumulate,
+          accumulate: accumulate ? 1 : 0,
         },
         workgroups: [columns, ...spread(ceilDivide(grid.tiles, tilesOf(traits)))],
       },

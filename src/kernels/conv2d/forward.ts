@@ -1,7 +1,6 @@
-import { required } from '../../base/errors.ts';
 import { elementCount } from '../../base/shape.ts';
 import { activationRange } from '../activation.ts';
-import type { LaunchContext, OpDefinition, Variant } from '../definition.ts';
+import type { OpDefinition, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
 import { bytesOf, LANES, placement, spread } from '../launch.ts';
 import { sumOverRows } from '../sum-over-rows.ts';
@@ -14,36 +13,19 @@ import {
   isVectorised,
   multiplyAccumulates,
   pixelGroups,
-  prologueOf,
   registerBlocks,
   vectorUniforms,
 } from './geometry.ts';
 import { groupedForward } from './grouped.ts';
+import { forwardOperands } from './operands.ts';
 import { tiled } from './tiled.ts';
 import { conv2dWeightGradient } from './weight-gradient.ts';
-
-function operandsOf({ inputs, outputs, attributes }: LaunchContext<Conv2dAttributes>) {
-  const x = required(inputs[0], 'conv2d: x');
-  const w = required(inputs[1], 'conv2d: weight');
-  const [, , bias, affine] = inputs;
-  const y = required(outputs[0], 'conv2d: y');
-  const prologue = prologueOf(affine);
-  return {
-    x,
-    w,
-    y,
-    bias,
-    geometry: geometryOf('conv2d', x.shape, w.shape, attributes),
-    libraries: [prologue.library, bias ? 'lib/bias_vector.wgsl' : 'lib/bias_none.wgsl'],
-    extra: { ...prologue.bindings, ...(bias ? { bias } : {}) },
-  };
-}
 
 const pixels: Variant<Conv2dAttributes> = {
   name: 'pixels',
   fits: ({ inputs: [x, w], attributes }) => !!x && !!w && isVectorised(x, w, attributes),
   launches(context) {
-    const { x, w, y, bias, geometry, libraries, extra } = operandsOf(context);
+    const { x, w, y, bias, geometry, libraries, bindings } = forwardOperands(context);
     const { attributes } = context;
     const blocks = registerBlocks(geometry.outChannels);
     const lanes = context.traits.kind === 'hardware' ? 64 : LANES;
@@ -54,7 +36,7 @@ const pixels: Variant<Conv2dAttributes> = {
         entry: 'forward',
         libraries,
         constants: { BLOCKS: blocks, LANES: lanes },
-        bindings: { x, w, y, ...extra },
+        bindings,
         uniforms: {
           pixels: count,
           ...vectorUniforms(geometry, attributes),
@@ -74,7 +56,8 @@ const direct: Variant<Conv2dAttributes> = {
   name: 'direct',
   fits: () => true,
   launches(context) {
-    const { x, w, y, bias, geometry, libraries, extra } = operandsOf(context);
+    const { x, w, y, bias, geometry, libraries, bindings } = forwardOperands(context);
+    const { y: result, ...sources } = bindings;
     return [
       directLaunch({
         entry: 'forward',
@@ -82,7 +65,7 @@ const direct: Variant<Conv2dAttributes> = {
         geometry,
         attributes: context.attributes,
         libraries,
-        bindings: { x, w, result: y, ...extra },
+        bindings: { ...sources, result },
         x,
         w,
         y,

@@ -111,7 +111,7 @@ export const groupedDataGradient: Variant<DataGradientAttributes> = {
           ...placement('dy', dy, 4),
           wOffset: w.offset / 4,
           ...placement('dx', dx, 4),
-          accumulate,
+          accumulate: accumulate ? 1 : 0,
         },
         workgroups: [geometry.inChannels / 4 / blocks, ...spread(ceilDivide(tiles, lanes) * strideY)],
       },

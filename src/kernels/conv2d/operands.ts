@@ -27,7 +27,7 @@ export function dataGradientOperands({ inputs, outputs, attributes }: LaunchCont
   const w = required(inputs[1], 'conv2d_data_gradient: weight');
   const dx = required(outputs[0], 'conv2d_data_gradient: dx');
   const geometry = geometryOf('conv2d_data_gradient', attributes.xShape, w.shape, attributes);
-  return { geometry, dy, w, dx, accumulate: inputs[2] ? 1 : 0 };
+  return { geometry, dy, w, dx, accumulate: inputs[2] !== undefined };
 }
 
 /** Operands of a weight gradient; `target` is the scratch of a split, or dw itself where there is none. */

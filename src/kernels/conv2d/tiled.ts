@@ -127,7 +127,7 @@ const dataGradient = (gemm: Gemm): Variant<DataGradientAttributes> => ({
           ...placement('dy', dy, 4),
           wOffset: w.offset / 4,
           ...placement('dx', dx, 4),
-          accumulate,
+          accumulate: accumulate ? 1 : 0,
         },
         workgroups: gridOf(tileOn(gemm, context.traits), pixels, geometry.inChannels),
       },

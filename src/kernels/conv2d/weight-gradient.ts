@@ -1,8 +1,7 @@
-import { required } from '../../base/errors.ts';
 import { ceilDivide, elementCount, type Shape } from '../../base/shape.ts';
 import type { AdapterTraits } from '../../base/traits.ts';
 import { activationRange } from '../activation.ts';
-import type { LaunchContext, OpDefinition, Variant } from '../definition.ts';
+import type { OpDefinition, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
 import { summed } from '../elementwise.ts';
 import { bytesOf, LANES, placement } from '../launch.ts';
@@ -15,11 +14,11 @@ import {
   geometryOf,
   isVectorised,
   multiplyAccumulates,
-  prologueOf,
   registerBlocks,
   vectorUniforms,
 } from './geometry.ts';
 import { groupedWeightGradient } from './grouped.ts';
+import { weightGradientOperands } from './operands.ts';
 import { tiled } from './tiled.ts';
 
 export interface WeightGradientAttributes extends Conv2dAttributes {
@@ -42,13 +41,6 @@ function splitOf({ images, outHeight, outWidth, ...sizes }: Geometry, traits: Ad
   return { lanes, blocks, columns, pixels, splitPixels, splits: ceilDivide(pixels, splitPixels) };
 }
 
-function operandsOf({ inputs, outputs, attributes }: LaunchContext<WeightGradientAttributes>) {
-  const x = required(inputs[0], 'conv2d_weight_gradient: x');
-  const dy = required(inputs[1], 'conv2d_weight_gradient: dy');
-  const dw = required(outputs[0], 'conv2d_weight_gradient: dweight');
-  return { x, dy, dw, prologue: prologueOf(inputs[2]), sizes: geometry(x.shape, attributes) };
-}
-
 const lanes: Variant<WeightGradientAttributes> = {
   name: 'lanes',
   fits: ({ inputs: [x], outputs: [dw], attributes }) => !!x && !!dw && isVectorised(x, dw, attributes),
@@ -57,17 +49,15 @@ const lanes: Variant<WeightGradientAttributes> = {
     return splits > 1 ? [f32(splits, ...attributes.weightShape)] : [];
   },
   launches(context) {
-    const { x, dy, dw, prologue, sizes } = operandsOf(context);
+    const { x, dy, dw, geometry: sizes, partials, target, libraries, bindings } = weightGradientOperands(context);
     const split = splitOf(sizes, context.traits);
-    const [partials] = context.scratch;
-    const target = partials ?? dw;
     const launches = [
       {
         shader: 'conv2d_weight_gradient_lanes.wgsl',
         entry: 'weight_gradient',
-        libraries: [prologue.library],
+        libraries,
         constants: { BLOCKS: split.blocks, LANES: split.lanes },
-        bindings: { x, dy, dw: target, ...prologue.bindings },
+        bindings,
         uniforms: {
           pixels: split.pixels,
           splitPixels: split.splitPixels,
@@ -88,15 +78,16 @@ const direct: Variant<WeightGradientAttributes> = {
   name: 'direct',
   fits: () => true,
   launches(context) {
-    const { x, dy, dw, prologue, sizes } = operandsOf(context);
+    const { x, dy, dw, geometry: sizes, libraries, bindings } = weightGradientOperands(context);
+    const { dw: result, ...sources } = bindings;
     return [
       directLaunch({
         entry: 'weight_gradient',
         results: elementCount(dw.shape),
         geometry: sizes,
         attributes: context.attributes,
-        libraries: [prologue.library, 'lib/bias_none.wgsl'],
-        bindings: { x, dy, result: dw, ...prologue.bindings },
+        libraries: [...libraries, 'lib/bias_none.wgsl'],
+        bindings: { ...sources, result },
         x,
         w: dw,
         y: dy,
