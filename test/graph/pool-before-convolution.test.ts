@@ -53,3 +53,24 @@ test.each<[string, Transition, number[]]>([
 ])('a convolution with %s', (_, transition, expected) => {
   expect(pixelsOf(transition)).toEqual(expected);
 });
+
+test('a larger convolution of the same input before a pool of its own keeps its gradient', () => {
+  const graph = new Graph();
+  const network = new Network(graph, { training: true });
+  const z = network.activate(graph.input('image', [2, 8, 8, 4]), 'relu');
+  const branch = (name: string, kernel: number) => {
+    const y = network.conv2d(name, z, { channels: 4, kernel, padding: (kernel - 1) / 2 });
+    return network.avgPool2d(`${name}.pool`, y, { kernel: 2 });
+  };
+  const results = [branch('pointwise', 1), branch('larger', 3)];
+  const parameters = network.states.map(({ tensor }) => tensor);
+  const seeds = new Map(results.map((result): [Tensor, Tensor] => [result, graph.input('seed', result.shape)]));
+  const found = gradients(graph, parameters, [], seeds);
+  optimise(graph, new Set([...results, ...found.values()]));
+  const weightGradients = graph.nodes.filter(({ op }) => op === conv2dWeightGradient);
+  const heights = weightGradients.map(({ scope, inputs }) => [scope, inputs[0]?.shape[1], inputs[1]?.shape[1]]);
+  expect(Object.fromEntries(heights.map(([scope, ...sizes]) => [scope, sizes]))).toEqual({
+    pointwise: [4, 4],
+    larger: [8, 8],
+  });
+});
