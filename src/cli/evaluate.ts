@@ -14,16 +14,18 @@ import type { Options } from './options.ts';
 import { scoreTable } from './score-table.ts';
 import { loadImages, openDevice } from './session.ts';
 
-/** Images that are read at once, the most that fit the adapter. */
-const BATCHES = [16, 8, 4, 2, 1];
+/** Images that are read at once, as while training. */
+const LARGEST = 16;
+/** Those where these do not fit the adapter. */
+const BATCHES = [8, 4, 2, 1];
 
 async function createInference(
   model: Model,
   images: number,
   options: Omit<InferenceOptions, 'batchSize'>,
 ): Promise<Inference> {
-  const [largest = 1, ...smaller] = BATCHES.filter((size) => size <= images);
-  let batchSize = largest;
+  const smaller = BATCHES.filter((size) => size < images);
+  let batchSize = images <= LARGEST ? images : LARGEST;
   for (;;) {
     try {
       return await Inference.create(model, { ...options, batchSize });

@@ -106,6 +106,7 @@ export class Inference {
 
   /** Queues a batch; `value` holds its logits as f32, `outputs` an image. Waits only while too many are in flight. */
   async run(batch: ImageBatch): Promise<Pending> {
+    this.model.checkLoaded();
     this.#parts.images.write(this.program, batch);
     this.program.run();
     const { buffer, offset } = this.program.locate(this.#parts.logits);

@@ -127,7 +127,7 @@ export class Model {
 
   /** The whole state under PyTorch's names, in PyTorch's order and layouts. */
   async stateDict(): Promise<StateDict> {
-    this.#checkLoaded();
+    this.checkLoaded();
     const [parameters, statistics] = await Promise.all([this.parameters.read(), this.statistics.read()]);
     const tensors: StateDict = new Map();
     for (const spec of this.specs) {
@@ -167,7 +167,6 @@ export class Model {
 
   /** Where the states of a traced network lie. */
   places(network: Network): Map<Tensor, External> {
-    this.#checkLoaded();
     return new Map(
       network.states.map(({ spec, tensor }) => [
         tensor,
@@ -176,14 +175,15 @@ export class Model {
     );
   }
 
+  /** Throws where the weights are neither drawn nor loaded yet. */
+  checkLoaded(): void {
+    if (this.#empty.size === 0) return;
+    throw new UserError(`the weights of this ${this.definition.name} are neither drawn nor loaded: call load first`);
+  }
+
   destroy(): void {
     this.parameters.destroy();
     this.statistics.destroy();
-  }
-
-  #checkLoaded(): void {
-    if (this.#empty.size === 0) return;
-    throw new UserError(`the weights of this ${this.definition.name} are neither drawn nor loaded: call load first`);
   }
 
   /** Draws the tensors that hold nothing yet. */

@@ -294,6 +294,7 @@ export class TrainingStep {
    * reads the loss some steps late.
    */
   async run(batch: TrainingBatch, learningRate: number): Promise<Pending> {
+    this.model.checkLoaded();
     if (batch.offsets.length !== this.batchSize || batch.labels.length !== this.batchSize) {
       throw new ShapeError(
         `a training batch of ${batch.offsets.length} images and ${batch.labels.length} labels, expected ` +

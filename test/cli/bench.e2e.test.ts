@@ -124,7 +124,7 @@ describe('what goes wrong is one line', () => {
     [1, 'bench step --out bad.json/a.json', 'cannot write to the folder bad.json: it exists already'],
     [2, 'bench kernels --filter qqq', 'no kernel has "qqq" in its name, shapes or attributes'],
     [2, 'bench kernels --models densenet121,y', expect.stringMatching(/^unknown model "y"/)],
-    [2, 'bench kernels --image-size 8', 'no network of --models all takes images of 8 pixels'],
+    [2, 'bench kernels --image-size 8', 'no network of --models all is trained on images of 8 pixels'],
     [1, 'bench kernels --against none.json', 'cannot read none.json: no such file or folder'],
     [
       1,
