@@ -25,7 +25,7 @@ async function createInference(
   options: Omit<InferenceOptions, 'batchSize'>,
 ): Promise<Inference> {
   const smaller = BATCHES.filter((size) => size < images);
-  let batchSize = images <= LARGEST ? images : LARGEST;
+  let batchSize = Math.min(images, LARGEST);
   for (;;) {
     try {
       return await Inference.create(model, { ...options, batchSize });
