@@ -41,7 +41,9 @@ test('train writes the run folder, one JSON object and a line an epoch', async (
     code: 0,
     stderr: expect.stringMatching(/^adapter: .+, because .+/),
   });
-  expect(withoutAdapter(stderr)).toEqual([
+  // A slow machine tells of the steps too.
+  const told = withoutAdapter(stderr).filter((line) => !/^epoch \d+\/\d+: \d+\/\d+ images/.test(line));
+  expect(told).toEqual([
     expect.stringMatching(/^reading train: 8\/8 images/),
     expect.stringMatching(/^reading valid: 8\/8 images/),
     expect.stringMatching(
