@@ -1,41 +1,21 @@
 import { setTimeout as turn } from 'node:timers/promises';
-import { OutOfMemoryError } from '../base/errors.ts';
 import { readSplit } from '../data/mura.ts';
 import { nodeFiles } from '../io/node.ts';
-import { Inference, type InferenceOptions } from '../models/inference.ts';
-import type { Model } from '../models/model.ts';
+import { Inference } from '../models/inference.ts';
 import { bootstrap } from '../train/bootstrap.ts';
 import { evaluate } from '../train/metrics.ts';
 import { channelsOfSplits, predictSplit } from '../train/predict-split.ts';
+import { firstThatFits } from '../train/step-size.ts';
 import { choicesFor, tellMisfits } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import { createModel, loadRun } from './loaded-run.ts';
 import type { Options } from './options.ts';
 import { scoreTable } from './score-table.ts';
 import { loadImages, openDevice } from './session.ts';
+import { EVALUATION_BATCH } from './train-plans.ts';
 
-/** Images that are read at once, as while training. */
-const LARGEST = 16;
-/** Those where these do not fit the adapter. */
-const BATCHES = [8, 4, 2, 1];
-
-async function createInference(
-  model: Model,
-  images: number,
-  options: Omit<InferenceOptions, 'batchSize'>,
-): Promise<Inference> {
-  const smaller = BATCHES.filter((size) => size < images);
-  let batchSize = Math.min(images, LARGEST);
-  for (;;) {
-    try {
-      return await Inference.create(model, { ...options, batchSize });
-    } catch (error) {
-      const next = smaller.shift();
-      if (!(error instanceof OutOfMemoryError) || !next) throw error;
-      batchSize = next;
-    }
-  }
-}
+/** Images that are read at once where those of training do not fit the adapter. */
+const SMALLER = [8, 4, 2, 1];
 
 /** Measures a run by the paper's metrics on a split, with 95 % intervals by patient; writes predictions.csv. */
 export async function run(options: Options<'evaluate'>, context: Context): Promise<Output> {
@@ -46,11 +26,11 @@ export async function run(options: Options<'evaluate'>, context: Context): Promi
   for (const problem of problems) context.note(problem);
   const packed = await loadImages(options.data, split, loaded.imageSize, context, signal);
   const model = createModel(device, loaded, context);
-  const inference = await createInference(model, packed.split.images.length, {
-    imageSize: loaded.imageSize,
-    channels: channelsOfSplits(packed),
-    choices: await choicesFor(loaded.folder, adapter, context),
-  });
+  const choices = await choicesFor(loaded.folder, adapter, context);
+  const images = packed.split.images.length;
+  const sizes = [Math.min(images, EVALUATION_BATCH), ...SMALLER.filter((size) => size < images)];
+  const common = { imageSize: loaded.imageSize, channels: channelsOfSplits(packed), choices };
+  const inference = await firstThatFits(sizes, (batchSize) => Inference.create(model, { ...common, batchSize }));
   tellMisfits([inference.program.plan], context);
   const progress = context.progress('evaluating', 'images');
   const { predictions } = await predictSplit(inference, packed, progress.update, signal).finally(progress.end);

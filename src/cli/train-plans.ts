@@ -8,7 +8,8 @@ import { type AdamState, TrainingStep } from '../train/step.ts';
 import { firstThatFits, stepSizes } from '../train/step-size.ts';
 import type { Settings } from './train-settings.ts';
 
-const EVALUATION_BATCH = 16;
+/** Images that are read at once, while training and after it: a run's kernels are chosen for them. */
+export const EVALUATION_BATCH = 16;
 
 export interface Plans {
   readonly step: TrainingStep;

@@ -51,7 +51,7 @@ export function stepSizes(wanted: WantedSize, images: number): StepSize[] {
 }
 
 /** What `make` makes of the first of the sizes that fits the adapter; throws the last OutOfMemoryError where none does. */
-export async function firstThatFits<T>(sizes: readonly StepSize[], make: (size: StepSize) => Promise<T>): Promise<T> {
+export async function firstThatFits<S, T>(sizes: readonly S[], make: (size: S) => Promise<T>): Promise<T> {
   let refused: OutOfMemoryError | undefined;
   for (const size of sizes) {
     try {
