@@ -1,6 +1,6 @@
 // Depthwise 2-D convolution, NHWC: every channel has a kernel of its own (lib/tap_vector.wgsl), or every four (lib/tap_matrix.wgsl).
 // y[n, oy, ox, c] = bias[c] + sum over ky, kx of f(x[n, oy*s + ky - p, ox*s + kx - p, c]) * w[ky, kx, c]; of four, a matrix's product
-// f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it.
+// f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it. What is done to y as it is stored: lib/output_*.wgsl.
 // Lane: four channels x COLUMNS neighbouring outputs, walking down `rows` output rows. Each input row is loaded once and added to all
 // output rows that it touches, which wait in registers; weights stay in registers too. Lanes of a workgroup are neighbouring channels, so
 // that loads are contiguous and the borders are the same for all of them.
@@ -26,6 +26,7 @@ struct Parameters {
   inChannels: u32,   // in vec4f
   outHeight: u32,
   outWidth: u32,
+  outChannels: u32,  // in vec4f; as many as inChannels
   padY: u32,
   padX: u32,
   xOffset: u32,      // in vec4f, like all offsets and strides
@@ -36,6 +37,10 @@ struct Parameters {
   yStride: u32,
   low: f32,          // activation of the prologue: clamp(value, low, high)
   high: f32,
+  residualOffset: u32,
+  residualStride: u32,
+  outLow: f32,       // activation of the output
+  outHigh: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -91,7 +96,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       let row = (image * parameters.outHeight + done) * parameters.outWidth;
       for (var i = 0u; i < COLUMNS; i++) {
         if (ox + i < parameters.outWidth) {
-          y[parameters.yOffset + (row + ox + i) * parameters.yStride + channel] = add_bias(sum[PENDING - 1u][i], channel);
+          let result = add_bias(sum[PENDING - 1u][i], channel);
+          y[parameters.yOffset + (row + ox + i) * parameters.yStride + channel] = finish(result, channel, row + ox + i);
         }
       }
     }

@@ -33,6 +33,10 @@ struct Parameters {
   accumulate: u32,   // 1: add to dx
   low: f32,          // activation of the prologue: clamp(value, low, high)
   high: f32,
+  residualOffset: u32,
+  residualStride: u32,
+  outLow: f32,       // activation of the output
+  outHigh: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -86,7 +90,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       }
     }
   }
-  result[parameters.yOffset + pixel * parameters.yStride + co] = add_bias(sum, co);
+  result[parameters.yOffset + pixel * parameters.yStride + co] = finish(add_bias(sum, co), co, pixel);
 }
 
 @compute @workgroup_size(LANES)

@@ -1,6 +1,6 @@
 // 2-D convolution of groups of 4*n input and 4*m output channels, NHWC.
 // y[n, oy, ox, co] = bias[co] + sum over ky, kx, ci of f(x[n, oy*s + ky - p, ox*s + kx - p, g, ci]) * w[ky, kx, ci, co], g the group of co
-// f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it.
+// f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it. What is done to y as it is stored: lib/output_*.wgsl.
 // Lane: COLUMNS neighbouring outputs of a row x 4*BLOCKS output channels of one group, in registers; a row of inputs is loaded once for all
 // taps of a row of the kernel. The weights' index depends on the workgroup and loop counters alone, so a compiler for a CPU sees scalar loads
 // that it broadcasts; no workgroup memory.
@@ -36,6 +36,10 @@ struct Parameters {
   yStride: u32,
   low: f32,          // activation of the prologue: clamp(value, low, high)
   high: f32,
+  residualOffset: u32,
+  residualStride: u32,
+  outLow: f32,       // activation of the output
+  outHigh: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -85,7 +89,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   for (var i = 0u; i < COLUMNS; i++) {
     if (tile < parameters.tiles && ox + i < parameters.outWidth) {
       for (var j = 0u; j < BLOCKS; j++) {
-        y[parameters.yOffset + (out_row * parameters.outWidth + ox + i) * parameters.yStride + co + j] = add_bias(sum[i][j], co + j);
+        let pixel = out_row * parameters.outWidth + ox + i;
+        y[parameters.yOffset + pixel * parameters.yStride + co + j] = finish(add_bias(sum[i][j], co + j), co + j, pixel);
       }
     }
   }

@@ -1,6 +1,6 @@
 // 2-D convolution, NHWC, groups = 1, made for software adapters.
 // y[n, oy, ox, co] = bias[co] + sum over ky, kx, ci of f(x[n, oy*s + ky - p, ox*s + kx - p, ci]) * w[ky, kx, ci, co]
-// f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it.
+// f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it. What is done to y as it is stored: lib/output_*.wgsl.
 // Lane: PIXELS consecutive output pixels x 4*BLOCKS output channels, in registers; 4*BLOCKS divides cout. The weights' index depends on the
 // workgroup and loop counters alone, so a compiler for a CPU sees scalar loads that it broadcasts; no workgroup memory.
 // Traffic: x is read cout / (4*BLOCKS) times, w once for every LANES*PIXELS pixels, y written once.
@@ -31,6 +31,10 @@ struct Parameters {
   yStride: u32,
   low: f32,          // activation of the prologue: clamp(value, low, high)
   high: f32,
+  residualOffset: u32,
+  residualStride: u32,
+  outLow: f32,       // activation of the output
+  outHigh: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -82,7 +86,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   for (var i = 0u; i < PIXELS; i++) {
     if (first + i < parameters.pixels) {
       for (var j = 0u; j < BLOCKS; j++) {
-        y[parameters.yOffset + (first + i) * parameters.yStride + co + j] = add_bias(sum[i][j], co + j);
+        y[parameters.yOffset + (first + i) * parameters.yStride + co + j] = finish(add_bias(sum[i][j], co + j), co + j, first + i);
       }
     }
   }

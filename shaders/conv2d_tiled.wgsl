@@ -1,6 +1,6 @@
 // 2-D convolution, NHWC, groups = 1, made for GPUs: an implicit matrix product (lib/gemm*.wgsl).
 // y[n, oy, ox, co] = bias[co] + sum over ky, kx, ci of f(x[n, oy*s + ky - p, ox*s + kx - p, ci]) * w[ky, kx, ci, co]
-// f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it.
+// f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it. What is done to y as it is stored: lib/output_*.wgsl.
 // M: output pixels, N: output channels, K: taps times input channels, without gaps, so that few channels waste nothing.
 // Workgroup: TILE_M pixels x TILE_N channels. The tiles of one range of pixels are neighbours, so that x stays in cache.
 // POINTWISE: a 1x1 convolution of stride 1 without padding, whose x is the left matrix as it lies.
@@ -30,6 +30,10 @@ struct Parameters {
   yStride: u32,
   low: f32,          // activation of the prologue: clamp(value, low, high)
   high: f32,
+  residualOffset: u32,
+  residualStride: u32,
+  outLow: f32,       // activation of the output
+  outHigh: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -86,7 +90,7 @@ fn store_result(row: u32, column: u32, sum: vec4f) {
   let pixel = first_pixel + row;
   let co = first_column + column;
   if (pixel < parameters.pixels && co < parameters.outChannels) {
-    y[parameters.yOffset + pixel * parameters.yStride + co] = add_bias(sum, co);
+    y[parameters.yOffset + pixel * parameters.yStride + co] = finish(add_bias(sum, co), co, pixel);
   }
 }
 

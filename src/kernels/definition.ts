@@ -74,6 +74,15 @@ export interface PrologueSlots {
   readonly affine: number;
 }
 
+/**
+ * What an op can do to its first output while it writes it, in this order: a normalisation by the input `affine`, if it
+ * has one, the sum with the input `residual`, and the activation of its attribute `activation`.
+ */
+export interface OutputSlots {
+  readonly affine?: number;
+  readonly residual?: number;
+}
+
 /** Consecutive images of a batch. */
 export interface ImageRange {
   readonly first: number;
@@ -127,6 +136,7 @@ export interface OpDefinition<A = any> {
   /** The first output may be placed inside a wider feature map. */
   readonly stridedOutput?: boolean;
   readonly prologue?: PrologueSlots;
+  readonly output?: OutputSlots;
   readonly epilogue?: BatchNormEpilogue<A>;
   /**
    * Input to which the first output is added where it is given: the output takes its memory, which the planner copies

@@ -133,12 +133,15 @@ export const activate: OpDefinition<ActivationAttributes> = {
       ],
     },
   ],
-  backward({ inputs: [x], gradients: [dy], attributes, emit }) {
-    return x && dy ? emit(activateGradient, [x, dy], attributes) : [];
+  backward({ outputs: [y], gradients: [dy], attributes, emit }) {
+    return y && dy ? emit(activateGradient, [y, dy], attributes) : [];
   },
 };
 
-/** Gradient of an activation: its input x and dy -> dx. */
+/**
+ * Gradient of an activation: its input or output and dy -> dx. An activation clamps, so that both lie strictly inside its
+ * range at the same places; of the two, the output is what the next layer keeps anyway.
+ */
 export const activateGradient: OpDefinition<ActivationAttributes> = {
   name: 'activation_gradient',
   inputs: ['x', 'dy'],

@@ -7,7 +7,7 @@ import { Program } from '../../src/graph/program.ts';
 import type { Network } from '../../src/models/network.ts';
 import { MODES } from '../support/device.ts';
 import { useDevice } from '../support/use-device.ts';
-import { type Build, distanceToKinks, expectedByNumber, trace } from './training.ts';
+import { type Build, distanceToKinks, expectedByNumber, trace, traceReading } from './training.ts';
 
 function denseLayer(network: Network, name: string, x: Tensor, bottleneck: number, growth: number): Tensor {
   let y = network.batchNorm(`${name}.norm1`, x, { activation: 'relu' });
@@ -111,6 +111,19 @@ describe.each(MODES)('$name', (mode) => {
         const { graph, values, results } = trace(name, build);
         const run = await runGuarded({ device: device(), graph, values, results, without });
         const wanted = new Map(results.map((tensor, number) => [tensor, expected[number] as Expected]));
+        const lines = [...compareResults(name, run.results, wanted), ...run.overruns];
+        if (lines.length > 0) expect.fail(lines.join('\n'));
+      },
+    );
+
+    const read = expectedByNumber(traceReading(name, build));
+
+    test.each(choices.map((without) => ({ without })))(
+      'logits in evaluation mode are right without the passes $without',
+      async ({ without }) => {
+        const { graph, values, results } = traceReading(name, build);
+        const run = await runGuarded({ device: device(), graph, values, results, without });
+        const wanted = new Map(results.map((tensor, number) => [tensor, read[number] as Expected]));
         const lines = [...compareResults(name, run.results, wanted), ...run.overruns];
         if (lines.length > 0) expect.fail(lines.join('\n'));
       },

@@ -46,7 +46,7 @@ function drawState(name: string, shape: Shape): CaseInput {
 export interface Training {
   readonly graph: Graph;
   readonly values: Map<Tensor, CaseInput>;
-  /** Loss, gradients of all parameters that learn, running statistics. */
+  /** Loss, gradients of all parameters that learn, running statistics; logits alone where nothing is learnt. */
   readonly results: readonly Tensor[];
 }
 
@@ -77,6 +77,19 @@ export function trace(name: string, build: Build, imageShape: Shape = [2, 13, 11
   );
   values.set(step, words([1], [fnv1a32(name)]));
   return { graph, values, results: [loss, ...found.values(), ...statistics] };
+}
+
+/** A network in evaluation mode on a few images, without loss and gradients; its logits are the result. */
+export function traceReading(name: string, build: Build, imageShape: Shape = [2, 13, 11, 4]): Training {
+  const graph = new InputGraph();
+  const image = graph.input('image', imageShape);
+  const network = new Network(graph, { training: false });
+  const logits = build(network, image);
+  const values = new Map(
+    network.states.map(({ tensor }) => [tensor, drawState(`${name}.${tensor.name}`, tensor.shape)]),
+  );
+  values.set(image, normal(`${name}.image`, image.shape));
+  return { graph, values, results: [logits] };
 }
 
 /** How near the activations of a network are to their kinks. */

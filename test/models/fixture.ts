@@ -257,3 +257,28 @@ export class FixtureStep {
     this.#adam.destroy();
   }
 }
+
+/** The logits of a model in evaluation mode, planned without gradients as for reading images; `mode`: whose input. */
+export async function readLogits(
+  model: Model,
+  fixture: Fixture,
+  mode: 'eval' | 'train',
+  without: readonly PassName[] = [],
+): Promise<number[]> {
+  const [images = 0, , height = 0, width = 0] = fixture.input_shape;
+  const graph = new Graph();
+  const network = new Network(graph, { training: false });
+  const image = network.declarePadded(graph.input('image', [images, height, width, 4]), 3);
+  const { logits } = model.definition.build(network, image, model.outputs);
+  const program = await Program.compile(model.device, graph, {
+    results: [logits],
+    places: model.places(network),
+    bindings: [...model.parameters.bindings(), ...model.statistics.bindings()],
+    without,
+  });
+  program.write(image, toDeviceImages(formulaInput(fixture.input_shape, fixture[mode].input_key), fixture.input_shape));
+  program.run();
+  const values = [...new Float32Array(await program.read(logits))];
+  program.destroy();
+  return values;
+}

@@ -17,7 +17,15 @@ import {
   outside,
   type Row,
 } from './compare.ts';
-import { type Fixture, FixtureStep, formulaModel, formulaStateOnce, inEvaluation, withoutNoisy } from './fixture.ts';
+import {
+  type Fixture,
+  FixtureStep,
+  formulaModel,
+  formulaStateOnce,
+  inEvaluation,
+  readLogits,
+  withoutNoisy,
+} from './fixture.ts';
 
 /** Share of the tensors that a training step has within the noise; the others hold a gradient that is rounding alone. */
 const MOST = 0.95;
@@ -112,9 +120,7 @@ async function trainFixture(device: Device, { definition, branches }: Expected):
   losses.push((await step.run()).loss);
   const fourth = compareLaterStatistics(firstStatistics, await model.stateDict(), fixture);
   step.destroy();
-  const evaluation = await FixtureStep.create(model, fixture, 'train', { training: false });
-  const { logits: afterLogits } = await evaluation.run();
-  evaluation.destroy();
+  const afterLogits = await readLogits(model, fixture, 'train');
   model.destroy();
   return { branch, logits, losses, afterLogits, gradients, statistics: { first, fourth }, firstStep, thirdStep };
 }
@@ -148,6 +154,17 @@ export function testLogits(device: () => Device, { definition, branches: [fixtur
     model.destroy();
     expectForward(mode, fixture, { logits, loss });
   });
+
+  test.each([{ without: [] }, { without: all }])(
+    'logits of a plan without gradients, without $without',
+    async ({ without }) => {
+      const model = formulaModel(device(), definition, fixture.gain);
+      const logits = await readLogits(model, fixture, 'eval', without);
+      model.destroy();
+      const { noise, logits: wanted } = fixture.eval;
+      expectAll('eval logits', [compareValues('logits', logits, wanted, noise.logits)]);
+    },
+  );
 }
 
 /** The gradients of every parameter with each of the graph passes left out, and with all of them. */

@@ -2,6 +2,7 @@ import type { Graph, Tensor } from '../graph.ts';
 import { fuseAccumulation } from './accumulate.ts';
 import { deferCorrections } from './defer-corrections.ts';
 import { fuseEpilogues } from './epilogue.ts';
+import { activateOutputs, addToOutputs, normaliseOutputs } from './output.ts';
 import { poolBeforeConvolution } from './pool-before-convolution.ts';
 import { fusePrologues } from './prologue.ts';
 import { removeUnused } from './remove-unused.ts';
@@ -13,6 +14,9 @@ export const passes = {
   'pool-before-convolution': poolBeforeConvolution,
   'share-moments': shareMoments,
   accumulate: fuseAccumulation,
+  'normalise-output': normaliseOutputs,
+  'add-to-output': addToOutputs,
+  'activate-output': activateOutputs,
   prologue: fusePrologues,
   epilogue: fuseEpilogues,
   'defer-corrections': deferCorrections,

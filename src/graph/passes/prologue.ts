@@ -10,10 +10,10 @@ export function fusePrologues(graph: Graph, kept: ReadonlySet<Tensor>): void {
   const fused = new Set<Node>();
   for (const node of graph.nodes) {
     const [result] = node.outputs;
-    if (node.op !== batchNormApply || !result || kept.has(result)) continue;
+    const [x, , affine, residual] = node.inputs;
+    if (node.op !== batchNormApply || !result || residual || kept.has(result)) continue;
     const users = readers.get(result) ?? [];
     if (users.length === 0 || !users.every((user) => takesPrologue(user, result))) continue;
-    const [x, , affine] = node.inputs;
     for (const user of users) {
       const slots = user.op.prologue;
       if (!slots) continue;

@@ -18,13 +18,15 @@ const wide = (channels: number): 1 | 4 => (channels % 4 === 0 ? 4 : 1);
 
 /**
  * Batch normalisation and activation: x [N,H,W,C], weight [2,C] (gamma, beta; read only by the gradient), affine [4,C]
- * of batch_norm_fold -> z [N,H,W,C]. The gradient of x is the whole one, through the batch's statistics too.
+ * of batch_norm_fold -> z [N,H,W,C]; `residual` [N,H,W,C] is added before the activation. The gradient of x is the whole
+ * one, through the batch's statistics too.
  */
 export const batchNormApply: OpDefinition<BatchNormAttributes> = {
   name: 'batch_norm_apply',
-  inputs: ['x', 'weight', 'affine'],
+  inputs: ['x', 'weight', 'affine', 'residual?'],
   outputs: ['z'],
   stridedOutput: true,
+  output: { residual: 3 },
   images: { whole: [1, 2] },
   shape([x, , affine]) {
     const shape = x?.shape ?? [];
@@ -35,9 +37,9 @@ export const batchNormApply: OpDefinition<BatchNormAttributes> = {
     }
     return [f32(...shape)];
   },
-  cost: ({ inputs: [x], outputs }) => ({
-    flops: 2 * elementCount(x?.shape ?? []),
-    bytes: bytesOf(x, ...outputs),
+  cost: ({ inputs: [x, , , residual], outputs }) => ({
+    flops: (residual ? 3 : 2) * elementCount(x?.shape ?? []),
+    bytes: bytesOf(x, residual, ...outputs),
   }),
   variants: [
     {
@@ -47,19 +49,21 @@ export const batchNormApply: OpDefinition<BatchNormAttributes> = {
         const x = required(inputs[0], 'batch_norm_apply: x');
         const affine = required(inputs[2], 'batch_norm_apply: affine');
         const y = required(outputs[0], 'batch_norm_apply: z');
-        const width = vectorWidth(x, y, affine);
+        const [, , , residual] = inputs;
+        const width = vectorWidth(x, y, affine, residual);
         const grid = gridOf(x, width, traits);
         return [
           {
             shader: 'batch_norm_apply.wgsl',
-            entry: 'apply',
+            entry: residual ? 'apply_and_add' : 'apply',
             libraries: ['lib/rows.wgsl'],
             constants: { T: vectorType(width), ...grid.constants },
-            bindings: { x, affine, y },
+            bindings: { x, affine, y, ...(residual ? { residual } : {}) },
             uniforms: {
               ...grid.uniforms,
               ...placement('x', x, width),
               ...placement('y', y, width),
+              ...placement('residual', residual ?? { ...y, offset: 0, stride: 0 }, width),
               ...activationRange(attributes.activation),
             },
             workgroups: grid.workgroups,
@@ -68,8 +72,8 @@ export const batchNormApply: OpDefinition<BatchNormAttributes> = {
       },
     },
   ],
-  backward({ inputs: [x, , affine], gradients: [dz], attributes, needs, emit }) {
-    if (!x || !affine || !dz) return [];
+  backward({ inputs: [x, , affine, residual], gradients: [dz], attributes, needs, emit }) {
+    if (!x || !affine || !dz || residual) return [];
     const [dweight] = emit(batchNormWeightGradient, [dz, x, affine], attributes);
     const [dx] = needs[0] ? emit(batchNormDataGradient, [dz, x, affine, dweight, undefined], attributes) : [];
     return [dx, dweight, undefined];

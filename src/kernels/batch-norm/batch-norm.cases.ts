@@ -70,6 +70,16 @@ const applyCases: Case<BatchNormAttributes>[] = [
       inputs: [grid(`${name}.x`, shape), weights(name, channels(shape)), affineMap(name, channels(shape))],
       attributes: { training: false, activation },
     },
+    {
+      name: `${name}, added to a tensor, ${activation}`,
+      inputs: [
+        grid(`${name}.x`, shape),
+        weights(name, channels(shape)),
+        affineMap(name, channels(shape)),
+        normal(`${name}.residual`, shape),
+      ],
+      attributes: { training: false, activation },
+    },
   ]),
   ...everyShape((name, shape, activation) =>
     [true, false].map((training) =>

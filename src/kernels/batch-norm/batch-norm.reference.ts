@@ -82,13 +82,15 @@ function normalised(x: ReferenceTensor, affine: ReferenceTensor, index: number):
   return [scaled + shift, Math.abs(scaled) + Math.abs(shift)];
 }
 
-/** z = activation(x scale + shift). */
+/** z = activation(x scale + shift + residual). */
 export const batchNormApplyReference: Reference<BatchNormAttributes> = (inputs, { activation }) => {
   const [x, affine] = [required(inputs[0], 'x'), required(inputs[2], 'affine')];
   const { low, high } = activationRange(activation);
+  const residual = inputs[3];
   return (_, index) => {
     const [value, magnitude] = normalised(x, affine, index);
-    return rounded(Math.min(high, Math.max(low, value)), magnitude);
+    const added = residual ? at(residual, index) : 0;
+    return rounded(Math.min(high, Math.max(low, value + added)), magnitude + Math.abs(added));
   };
 };
 

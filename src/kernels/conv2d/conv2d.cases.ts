@@ -187,6 +187,25 @@ function prologueCase([name, sizes]: [string, Sizes], prologue: Activation): Cas
   };
 }
 
+/** With everything that is done to the output before it is stored, and with the activation alone. */
+function outputCases([name, sizes]: [string, Sizes], activation: Activation): Case<Conv2dAttributes>[] {
+  const { x, weight, dy, attributes } = operands(name, sizes);
+  const bias = sizes.bias ? normal(`${name}.bias`, [sizes.channels]) : undefined;
+  const inputs = [x, weight, bias, undefined];
+  const affine = affineMap(`${name}.output`, sizes.channels);
+  const residual = normal(`${name}.residual`, dy.shape);
+  const shared = { ...attributes, activation };
+  return [
+    { name: `${name}, normalised, ${activation}`, inputs: [...inputs, affine], attributes: shared },
+    {
+      name: `${name}, normalised, added to a tensor, ${activation}`,
+      inputs: [...inputs, affine, residual],
+      attributes: shared,
+    },
+    { name: `${name}, ${activation}`, inputs, attributes: shared },
+  ];
+}
+
 function dataGradientCase([name, sizes]: [string, Sizes], into: boolean): Case<DataGradientAttributes> {
   const { dy, weight, attributes } = operands(name, sizes);
   return {
@@ -260,10 +279,13 @@ export const conv2dCases: readonly OpCases[] = [
   {
     op: conv2d,
     reference: conv2dReference,
-    maps: [0],
+    maps: [0, 5],
     cases: [
       ...all.map(forwardCase),
       ...withPrologue.flatMap((one) => (['none', 'relu', 'relu6'] as const).map((kind) => prologueCase(one, kind))),
+      ...withPrologue.flatMap((one, index) =>
+        outputCases(one, (['relu', 'none', 'relu6'] as const)[index % 3] ?? 'none'),
+      ),
     ],
   },
   {

@@ -1,6 +1,7 @@
 import { required } from '../../base/errors.ts';
 import { channelsOf, type Shape } from '../../base/shape.ts';
 import { activationRange } from '../activation.ts';
+import { outputElement } from '../output.reference.ts';
 import { at, type Reference, type ReferenceTensor, Sum } from '../reference.ts';
 import { type Conv2dAttributes, type DataGradientAttributes, geometryOf } from './geometry.ts';
 import type { WeightGradientAttributes } from './weight-gradient.ts';
@@ -40,10 +41,10 @@ function digits(index: number, [, b = 1, c = 1, d = 1]: Shape): [number, number,
   return [Math.floor(index / (b * c * d)), Math.floor(index / (c * d)) % b, Math.floor(index / d) % c, index % d];
 }
 
-/** y[n,oy,ox,co] = bias[co] + sum of f(x[n, oy stride + ky - padding, ...]) w[ky,kx,ci,co] over the group's inputs. */
+/** y[n,oy,ox,co] = bias[co] + sum of f(x[n, oy stride + ky - padding, ...]) w[ky,kx,ci,co] over the group's inputs; then outputElement. */
 export const conv2dReference: Reference<Conv2dAttributes> = (inputs, attributes) => {
   const [x, w] = [required(inputs[0], 'x'), required(inputs[1], 'weight')];
-  const [, , bias, affine] = inputs;
+  const [, , bias, affine, outputAffine, residual] = inputs;
   const sizes = sizesOf(x.shape, w.shape, attributes);
   const { height, width, inChannels, outChannels, groupInputs, groupOutputs, stride, padding } = sizes;
   const source = loaded(x, affine, attributes);
@@ -66,7 +67,7 @@ export const conv2dReference: Reference<Conv2dAttributes> = (inputs, attributes)
       }
     }
     if (bias) sum.add(at(bias, co));
-    return sum.element();
+    return outputElement(sum.element(), index, { affine: outputAffine, residual }, attributes.activation);
   };
 };
 

@@ -34,7 +34,7 @@ const direct: Variant<DataGradientAttributes> = {
         results: elementCount(dx.shape),
         geometry,
         attributes: context.attributes,
-        libraries: ['lib/prologue_none.wgsl', 'lib/bias_none.wgsl'],
+        libraries: ['lib/prologue_none.wgsl', 'lib/bias_none.wgsl', 'lib/output_none.wgsl'],
         bindings: { dy, w, result: dx },
         x: dx,
         w,

@@ -57,7 +57,7 @@ const forward = (kind: SmallGroups): Variant<Conv2dAttributes> => ({
   fits: ({ inputs: [, w], attributes }) => fits(kind, w?.shape, attributes),
   launches(context) {
     const { attributes, traits } = context;
-    const { geometry, x, w, y, bias, libraries, bindings } = forwardOperands(context);
+    const { geometry, libraries, bindings, uniforms } = forwardOperands(context);
     const { inChannels, columns } = channelsOf(geometry);
     const grid = tileGrid(geometry.images, [geometry.outHeight, geometry.outWidth], rowsOf(traits), kind.columns);
     return [
@@ -71,11 +71,8 @@ const forward = (kind: SmallGroups): Variant<Conv2dAttributes> => ({
           ...grid,
           ...mapUniforms(geometry, attributes),
           inChannels,
-          ...placement('x', x, 4),
-          wOffset: w.offset / 4,
-          biasOffset: (bias?.offset ?? 0) / 4,
-          ...placement('y', y, 4),
-          ...activationRange(attributes.prologue ?? 'none'),
+          outChannels: inChannels,
+          ...uniforms(4),
         },
         workgroups: [columns, ...spread(ceilDivide(grid.tiles, tilesOf(traits)))],
       },

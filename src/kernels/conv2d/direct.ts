@@ -3,6 +3,7 @@ import { activationRange } from '../activation.ts';
 import type { Launch, Operand } from '../definition.ts';
 import { spread } from '../launch.ts';
 import { type Conv2dAttributes, type Geometry, strideAndPadding } from './geometry.ts';
+import { outputUniforms } from './operands.ts';
 
 const LANES = 64;
 
@@ -18,7 +19,8 @@ export interface DirectLaunch {
   readonly x: Operand;
   readonly w: Operand;
   readonly y: Operand;
-  readonly bias?: Operand | undefined;
+  /** Those of the forward launch alone. */
+  readonly uniforms?: Readonly<Record<string, number>>;
   readonly accumulate?: boolean;
 }
 
@@ -39,11 +41,13 @@ export function directLaunch(launch: DirectLaunch): Launch {
       xOffset: x.offset,
       xStride: x.stride,
       wOffset: w.offset,
-      biasOffset: launch.bias?.offset ?? 0,
+      biasOffset: 0,
       yOffset: y.offset,
       yStride: y.stride,
       accumulate: launch.accumulate ? 1 : 0,
       ...activationRange(attributes.prologue ?? 'none'),
+      ...outputUniforms(undefined, attributes, 1),
+      ...launch.uniforms,
     },
     workgroups: [...groups, 1],
   };

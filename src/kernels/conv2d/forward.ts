@@ -1,8 +1,7 @@
 import { elementCount } from '../../base/shape.ts';
-import { activationRange } from '../activation.ts';
 import type { OpDefinition, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
-import { bytesOf, LANES, placement, spread } from '../launch.ts';
+import { bytesOf, LANES, spread } from '../launch.ts';
 import { sumOverRows } from '../sum-over-rows.ts';
 import { conv2dDataGradient } from './data-gradient.ts';
 import { smallGroups } from './depthwise.ts';
@@ -25,7 +24,7 @@ const pixels: Variant<Conv2dAttributes> = {
   name: 'pixels',
   fits: ({ inputs: [x, w], attributes }) => !!x && !!w && isVectorised(x, w, attributes),
   launches(context) {
-    const { x, w, y, bias, geometry, libraries, bindings } = forwardOperands(context);
+    const { geometry, libraries, bindings, uniforms } = forwardOperands(context);
     const { attributes } = context;
     const blocks = registerBlocks(geometry.outChannels);
     const lanes = context.traits.kind === 'hardware' ? 64 : LANES;
@@ -40,11 +39,7 @@ const pixels: Variant<Conv2dAttributes> = {
         uniforms: {
           pixels: count,
           ...vectorUniforms(geometry, attributes),
-          ...placement('x', x, 4),
-          wOffset: w.offset / 4,
-          biasOffset: (bias?.offset ?? 0) / 4,
-          ...placement('y', y, 4),
-          ...activationRange(attributes.prologue ?? 'none'),
+          ...uniforms(4),
         },
         workgroups: [geometry.outChannels / 4 / blocks, ...spread(pixelGroups(count, lanes))],
       },
@@ -56,7 +51,7 @@ const direct: Variant<Conv2dAttributes> = {
   name: 'direct',
   fits: () => true,
   launches(context) {
-    const { x, w, y, bias, geometry, libraries, bindings } = forwardOperands(context);
+    const { x, w, y, geometry, libraries, bindings, uniforms } = forwardOperands(context);
     const { y: result, ...sources } = bindings;
     return [
       directLaunch({
@@ -69,7 +64,7 @@ const direct: Variant<Conv2dAttributes> = {
         x,
         w,
         y,
-        bias,
+        uniforms: uniforms(1),
       }),
     ];
   },
@@ -77,15 +72,18 @@ const direct: Variant<Conv2dAttributes> = {
 
 /**
  * 2-D convolution (cross-correlation, as PyTorch's conv2d): x [N,H,W,C], weight [KH,KW,C/groups,O], bias [O] ->
- * [N,OH,OW,O]. With `affine` [4,C] the input is normalised and activated while it is loaded.
+ * [N,OH,OW,O]. With `affine` [4,C] the input is normalised and activated while it is loaded. What follows is applied
+ * while the output is written: the normalisation `output_affine` [4,O], the sum with `residual` [N,OH,OW,O], which needs
+ * one, and the activation of the attributes.
  */
 export const conv2d: OpDefinition<Conv2dAttributes> = {
   name: 'conv2d',
-  inputs: ['x', 'weight', 'bias?', 'affine?'],
+  inputs: ['x', 'weight', 'bias?', 'affine?', 'output_affine?', 'residual?'],
   outputs: ['y'],
   stridedOutput: true,
   prologue: { x: 0, affine: 3 },
-  images: { whole: [1, 2, 3] },
+  output: { affine: 4, residual: 5 },
+  images: { whole: [1, 2, 3, 4] },
   shape([x, weight], attributes) {
     const { images, outHeight, outWidth, outChannels } = geometryOf(
       'conv2d',
@@ -100,8 +98,8 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
     return { flops: 2 * multiplyAccumulates(geometry, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
   },
   variants: [...tiled.forward, pixels, ...smallGroups.forward, groupedForward, direct],
-  backward({ inputs: [x, weight, bias, affine], gradients: [dy], attributes, needs, emit }) {
-    if (!x || !weight || !dy || affine) return [];
+  backward({ inputs: [x, weight, bias, affine, outputAffine], gradients: [dy], attributes, needs, emit }) {
+    if (!x || !weight || !dy || affine || outputAffine || attributes.activation) return [];
     const dx = needs[0]
       ? emit(conv2dDataGradient, [dy, weight, undefined], { ...attributes, xShape: x.shape })
       : [undefined];

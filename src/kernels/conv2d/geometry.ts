@@ -10,6 +10,8 @@ export interface Conv2dAttributes {
   readonly groups: number;
   /** Activation after the normalisation that is applied while x is loaded; needs the input `affine`. */
   readonly prologue?: Activation;
+  /** Activation of the output, after its normalisation and sum. */
+  readonly activation?: Activation;
 }
 
 export interface DataGradientAttributes extends Conv2dAttributes {

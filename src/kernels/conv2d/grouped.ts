@@ -44,7 +44,7 @@ export const groupedForward: Variant<Conv2dAttributes> = {
   fits: ({ inputs: [, w], attributes }) => fits(w?.shape, attributes),
   launches(context) {
     const { attributes, traits } = context;
-    const { geometry, x, w, y, bias, libraries, bindings } = forwardOperands(context);
+    const { geometry, libraries, bindings, uniforms } = forwardOperands(context);
     const lanes = lanesOf(traits);
     const blocks = blocksOf(groupOf(geometry, attributes).groupOutputs, 2);
     const { tiles, tileColumns } = tileGrid(geometry.images, [geometry.outHeight, geometry.outWidth], 1, COLUMNS);
@@ -66,11 +66,7 @@ export const groupedForward: Variant<Conv2dAttributes> = {
           tileColumns,
           ...uniformsOf(geometry, attributes),
           inChannels: geometry.inChannels / 4,
-          ...placement('x', x, 4),
-          wOffset: w.offset / 4,
-          biasOffset: (bias?.offset ?? 0) / 4,
-          ...placement('y', y, 4),
-          ...activationRange(attributes.prologue ?? 'none'),
+          ...uniforms(4),
         },
         workgroups: [geometry.outChannels / 4 / blocks, ...spread(ceilDivide(tiles, lanes))],
       },

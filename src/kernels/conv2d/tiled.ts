@@ -78,7 +78,7 @@ const forward = (gemm: Gemm): Variant<Conv2dAttributes> => ({
     return suits(tile, outputPixels(geometry), geometry.outChannels);
   },
   launches(context) {
-    const { geometry, x, w, y, bias, libraries, bindings } = forwardOperands(context);
+    const { geometry, libraries, bindings, uniforms } = forwardOperands(context);
     const { attributes } = context;
     const pixels = outputPixels(geometry);
     return [
@@ -90,11 +90,7 @@ const forward = (gemm: Gemm): Variant<Conv2dAttributes> => ({
           pixels,
           inner: (taps(geometry) * geometry.inChannels) / 4,
           ...mapSizes(geometry, attributes),
-          ...placement('x', x, 4),
-          wOffset: w.offset / 4,
-          biasOffset: (bias?.offset ?? 0) / 4,
-          ...placement('y', y, 4),
-          ...activationRange(attributes.prologue ?? 'none'),
+          ...uniforms(4),
         },
         workgroups: gridOf(tileOn(gemm, context.traits), pixels, geometry.outChannels),
       },

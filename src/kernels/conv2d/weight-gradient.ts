@@ -86,7 +86,7 @@ const direct: Variant<WeightGradientAttributes> = {
         results: elementCount(dw.shape),
         geometry: sizes,
         attributes: context.attributes,
-        libraries: [...libraries, 'lib/bias_none.wgsl'],
+        libraries: [...libraries, 'lib/bias_none.wgsl', 'lib/output_none.wgsl'],
         bindings: { ...sources, result },
         x,
         w: dw,
