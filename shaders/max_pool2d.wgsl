@@ -1,8 +1,7 @@
-// 2-D max pooling, NHWC, padding never wins. forward: y[n, oy, ox, c] = max over the window, and indices: the tap
-// ky * kernelWidth + kx of the first maximum in reading order, as PyTorch's.
-// data_gradient: dx[n, iy, ix, c] = sum of dy over the windows whose tap is this pixel.
+// 2-D max pooling, NHWC, padding never wins: y[n, oy, ox, c] = max of f(x) over the window, and indices: the tap
+// ky * kernelWidth + kx of the first maximum in reading order, as PyTorch's. f: prologue (lib/prologue_*.wgsl).
 // Lanes are channels (lib/rows.wgsl), rows are the pixels of the result; a lane's taps are one word (lib/taps_*.wgsl).
-// Traffic: x kernel^2 / stride^2 times (cached), y and indices once; the gradient reads dy and indices as often.
+// Traffic: x kernel^2 / stride^2 times (cached), y and indices once.
 alias T = f32;
 alias I = u32;
 
@@ -20,21 +19,21 @@ struct Parameters {
   strideX: u32,
   padY: u32,
   padX: u32,
-  xOffset: u32,    // of x or dx
+  xOffset: u32,
   xStride: u32,
-  yOffset: u32,    // of y or dy
+  yOffset: u32,
   yStride: u32,
   indicesOffset: u32, // in words
   indicesStride: u32,
+  inChannels: u32, // as channels
+  low: f32,        // activation of the prologue: clamp(value, low, high)
+  high: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read> x: array<T>;
 @group(0) @binding(2) var<storage, read_write> y: array<T>;
 @group(0) @binding(3) var<storage, read_write> indices: array<u32>;
-@group(0) @binding(4) var<storage, read> dy: array<T>;
-@group(0) @binding(5) var<storage, read> taps: array<u32>; // the indices, read
-@group(0) @binding(6) var<storage, read_write> dx: array<T>;
 
 @compute @workgroup_size(LANES, ROWS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -56,7 +55,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         let ix = ox * parameters.strideX + kx - parameters.padX;
         if (iy < parameters.height && ix < parameters.width) {
           let pixel = (image * parameters.height + iy) * parameters.width + ix;
-          let value = x[parameters.xOffset + pixel * parameters.xStride + channel];
+          let value = prologue(x[parameters.xOffset + pixel * parameters.xStride + channel], channel);
           tap = select(tap, I(ky * parameters.kernelWidth + kx), value > best);
           best = max(best, value);
         }
@@ -64,38 +63,5 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     y[parameters.yOffset + row * parameters.yStride + channel] = best;
     indices[parameters.indicesOffset + row * parameters.indicesStride + channel] = pack_taps(tap);
-  }
-}
-
-@compute @workgroup_size(LANES, ROWS)
-fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
-                 @builtin(local_invocation_id) local: vec3u) {
-  let channel = lane_channel(group, local);
-  let chunk = lane_chunk(group, groups, local);
-  if (channel >= parameters.channels) {
-    return;
-  }
-  for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    let ix = row % parameters.width;
-    let iy = row / parameters.width % parameters.height;
-    let image = row / parameters.width / parameters.height;
-    var sum = T(0);
-    for (var ky = 0u; ky < parameters.kernelHeight; ky++) {
-      for (var kx = 0u; kx < parameters.kernelWidth; kx++) {
-        let ty = iy + parameters.padY - ky;
-        let tx = ix + parameters.padX - kx;
-        let oy = ty / parameters.strideY;
-        let ox = tx / parameters.strideX;
-        if (oy * parameters.strideY == ty && ox * parameters.strideX == tx
-            && oy < parameters.outHeight && ox < parameters.outWidth) {
-          let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
-          let gradient = dy[parameters.yOffset + pixel * parameters.yStride + channel];
-          let word = taps[parameters.indicesOffset + pixel * parameters.indicesStride + channel];
-          let here = unpack_taps(word) == I(ky * parameters.kernelWidth + kx);
-          sum += select(T(0), gradient, here);
-        }
-      }
-    }
-    dx[parameters.xOffset + row * parameters.xStride + channel] = sum;
   }
 }

@@ -26,6 +26,7 @@ import {
   globalAvgPool2d,
   globalAvgPool2dGradient,
   maxPool2d,
+  maxPool2dBatchNormGradient,
   maxPool2dGradient,
 } from './pool2d/index.ts';
 import { sumOverRows } from './sum-over-rows.ts';
@@ -65,6 +66,7 @@ export const ops: readonly OpDefinition[] = [
   globalAvgPool2d,
   globalAvgPool2dGradient,
   maxPool2d,
+  maxPool2dBatchNormGradient,
   maxPool2dGradient,
   narrow,
   narrowImages,

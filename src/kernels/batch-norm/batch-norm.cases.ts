@@ -165,7 +165,7 @@ export const batchNormCases: readonly OpCases[] = [
       ];
     }),
   },
-  { op: batchNormApply, reference: batchNormApplyReference, maps: [0], cases: applyCases },
+  { op: batchNormApply, reference: batchNormApplyReference, maps: [0, 3], cases: applyCases },
   {
     op: batchNormCoefficients,
     reference: batchNormCoefficientsReference,

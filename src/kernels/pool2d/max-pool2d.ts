@@ -1,33 +1,35 @@
 import { required } from '../../base/errors.ts';
-import { channelsOf, type Shape } from '../../base/shape.ts';
+import { channelsOf } from '../../base/shape.ts';
+import { type Activation, activationRange } from '../activation.ts';
 import { f32, type OpDefinition } from '../definition.ts';
 import { gridOf, placement, vectorType } from '../launch.ts';
-import { type Gradient, type Pool2dAttributes, poolShape, poolUniforms, rangeOf, windowCost } from './window.ts';
+import { gradientsOf } from './gradient.ts';
+import { type Pool2dAttributes, poolShape, poolUniforms, windowCost } from './window.ts';
+
+export interface MaxPool2dAttributes extends Pool2dAttributes {
+  /** Activation after the normalisation that is applied while x is loaded; needs the input `affine`. */
+  readonly prologue?: Activation;
+}
 
 /** How many channels' taps a word of indices holds. */
 export const tapsPerWord = (channels: number, { kernel }: Pool2dAttributes): 1 | 4 =>
   channels % 4 === 0 && kernel[0] * kernel[1] <= 256 ? 4 : 1;
 
-/** The width and what follows from it in shaders/max_pool2d.wgsl. */
-function tapsOf(x: Shape, attributes: Pool2dAttributes) {
-  const width = tapsPerWord(channelsOf(x), attributes);
-  return {
-    width,
-    library: width === 4 ? 'lib/taps_bytes.wgsl' : 'lib/taps_words.wgsl',
-    constants: { T: vectorType(width), I: width === 4 ? 'vec4u' : 'u32' },
-  };
-}
+const tapsLibrary = (width: 1 | 4): string => (width === 4 ? 'lib/taps_bytes.wgsl' : 'lib/taps_words.wgsl');
+const tapsType = (width: 1 | 4): string => (width === 4 ? 'vec4u' : 'u32');
 
 /**
  * Max pooling: x [N,H,W,C] -> y [N,OH,OW,C] and indices (u32 words of tapsPerWord bytes or one: the kernel's tap of each
- * first maximum). Padding never wins; ties go to the first in reading order, as in PyTorch.
+ * first maximum). Padding never wins; ties go to the first in reading order, as in PyTorch. With `affine` [4,C] the input
+ * is normalised and activated while it is loaded.
  */
-export const maxPool2d: OpDefinition<Pool2dAttributes> = {
+export const maxPool2d: OpDefinition<MaxPool2dAttributes> = {
   name: 'max_pool2d',
-  inputs: ['x'],
+  inputs: ['x', 'affine?'],
   outputs: ['y', 'indices'],
   stridedOutput: true,
-  images: {},
+  images: { whole: [1] },
+  prologue: { x: 0, affine: 1 },
   shape([x], attributes) {
     const shape = poolShape('max_pool2d', x?.shape, attributes);
     const words = channelsOf(shape) / tapsPerWord(channelsOf(shape), attributes);
@@ -38,25 +40,31 @@ export const maxPool2d: OpDefinition<Pool2dAttributes> = {
     {
       name: 'rows',
       fits: () => true,
-      launches({ inputs, outputs, attributes, traits }) {
-        const x = required(inputs[0], 'max_pool2d: x');
+      launches({ inputs: [source, affine], outputs, attributes, traits }) {
+        const x = required(source, 'max_pool2d: x');
         const y = required(outputs[0], 'max_pool2d: y');
         const indices = required(outputs[1], 'max_pool2d: indices');
-        const { width, library, constants } = tapsOf(x.shape, attributes);
+        const width = tapsPerWord(channelsOf(x.shape), attributes);
         const grid = gridOf(y, width, traits);
         return [
           {
             shader: 'max_pool2d.wgsl',
             entry: 'forward',
-            libraries: ['lib/rows.wgsl', library],
-            constants: { ...constants, ...grid.constants },
-            bindings: { x, y, indices },
+            libraries: [
+              'lib/rows.wgsl',
+              tapsLibrary(width),
+              affine ? 'lib/prologue_affine.wgsl' : 'lib/prologue_none.wgsl',
+            ],
+            constants: { T: vectorType(width), I: tapsType(width), ...grid.constants },
+            bindings: { x, y, indices, ...(affine ? { affine } : {}) },
             uniforms: {
               ...grid.uniforms,
               ...poolUniforms(x.shape, y.shape, attributes),
               ...placement('x', x, width),
               ...placement('y', y, width),
               ...placement('indices', indices, 1),
+              inChannels: grid.uniforms.channels,
+              ...activationRange(attributes.prologue ?? 'none'),
             },
             workgroups: grid.workgroups,
           },
@@ -64,49 +72,24 @@ export const maxPool2d: OpDefinition<Pool2dAttributes> = {
       },
     },
   ],
-  backward({ inputs: [x], outputs: [, indices], gradients: [dy], attributes, emit }) {
-    if (!x || !dy) return [];
+  backward({ inputs: [x, affine], outputs: [, indices], gradients: [dy], attributes, emit }) {
+    if (!x || !dy || affine) return [];
     return emit(maxPool2dGradient, [dy, indices], { ...attributes, xShape: x.shape });
   },
 };
 
 /** Gradient of max pooling: dy [N,OH,OW,C] and its indices -> dx [N,H,W,C]. */
-export const maxPool2dGradient: OpDefinition<Gradient<Pool2dAttributes>> = {
-  name: 'max_pool2d_gradient',
-  inputs: ['dy', 'indices'],
-  outputs: ['dx'],
-  stridedOutput: true,
-  images: { attributes: rangeOf },
-  shape: (_inputs, { xShape }) => [f32(...xShape)],
-  cost: windowCost,
-  variants: [
-    {
-      name: 'rows',
-      fits: () => true,
-      launches({ inputs, outputs, attributes, traits }) {
-        const dy = required(inputs[0], 'max_pool2d_gradient: dy');
-        const taps = required(inputs[1], 'max_pool2d_gradient: indices');
-        const dx = required(outputs[0], 'max_pool2d_gradient: dx');
-        const { width, library, constants } = tapsOf(dx.shape, attributes);
-        const grid = gridOf(dx, width, traits);
-        return [
-          {
-            shader: 'max_pool2d.wgsl',
-            entry: 'data_gradient',
-            libraries: ['lib/rows.wgsl', library],
-            constants: { ...constants, ...grid.constants },
-            bindings: { dy, taps, dx },
-            uniforms: {
-              ...grid.uniforms,
-              ...poolUniforms(dx.shape, dy.shape, attributes),
-              ...placement('x', dx, width),
-              ...placement('y', dy, width),
-              ...placement('indices', taps, 1),
-            },
-            workgroups: grid.workgroups,
-          },
-        ];
-      },
-    },
-  ],
-};
+export const { gradient: maxPool2dGradient, batchNormGradient: maxPool2dBatchNormGradient } =
+  gradientsOf<Pool2dAttributes>({
+    name: 'max_pool2d',
+    others: ['indices'],
+    width: (xShape, attributes) => tapsPerWord(channelsOf(xShape), attributes),
+    libraries: (width) => [tapsLibrary(width), 'lib/pooled_maximum.wgsl'],
+    constants: (width) => ({ I: tapsType(width) }),
+    bindings: ([taps]) => ({ taps: required(taps, 'max_pool2d gradient: indices') }),
+    uniforms: (_attributes, [taps]) => ({
+      countPadding: 0,
+      indicesOffset: taps?.offset ?? 0,
+      indicesStride: taps?.stride ?? 0,
+    }),
+  });

@@ -3,13 +3,20 @@ import { affineMap, distinct, grid, normal, uniform, words } from '../draw.ts';
 import type { Case, OpCases } from '../reference.ts';
 import { type AvgPool2dAttributes, avgPool2d, avgPool2dBatchNormGradient, avgPool2dGradient } from './avg-pool2d.ts';
 import { globalAvgPool2d, globalAvgPool2dGradient } from './global-avg-pool2d.ts';
-import { maxPool2d, maxPool2dGradient, tapsPerWord } from './max-pool2d.ts';
+import {
+  type MaxPool2dAttributes,
+  maxPool2d,
+  maxPool2dBatchNormGradient,
+  maxPool2dGradient,
+  tapsPerWord,
+} from './max-pool2d.ts';
 import {
   avgPool2dBatchNormGradientReference,
   avgPool2dGradientReference,
   avgPool2dReference,
   globalAvgPool2dGradientReference,
   globalAvgPool2dReference,
+  maxPool2dBatchNormGradientReference,
   maxPool2dGradientReference,
   maxPool2dReference,
 } from './pool2d.reference.ts';
@@ -41,6 +48,16 @@ const tied: Case<Pool2dAttributes> = {
   inputs: [grid('max_pool2d ties', [2, 9, 8, 4], { step: 1, reach: 1 })],
   attributes: windows(3, 2, 1),
 };
+
+/** A ReLU makes ties of all that is negative: again the first in reading order. */
+const maxPrologues: readonly Case<MaxPool2dAttributes>[] = pools.map((pool, index) => {
+  const prologue = (['relu', 'relu6', 'none'] as const)[index % 3] ?? 'none';
+  return {
+    name: `${pool.name}, ${prologue} prologue`,
+    inputs: [grid(`${pool.name}.x`, pool.x), affineMap(pool.name, channelsOf(pool.x))],
+    attributes: { ...attributesOf(pool), prologue },
+  };
+});
 
 const negative: Case<Pool2dAttributes> = {
   name: 'negative numbers: padding never wins',
@@ -97,9 +114,29 @@ export const pool2dCases: readonly OpCases[] = [
       })),
       tied,
       negative,
+      ...maxPrologues,
     ],
   },
   { op: maxPool2dGradient, reference: maxPool2dGradientReference, maps: [0, 1], cases: pools.map(maxGradientCase) },
+  {
+    op: maxPool2dBatchNormGradient,
+    reference: maxPool2dBatchNormGradientReference,
+    maps: [0, 1, 2, 4],
+    cases: pools.flatMap((pool, index) => {
+      const { name, inputs, attributes } = maxGradientCase(pool);
+      const operands = [...inputs, grid(`${name}.x`, pool.x), affineMap(name, channelsOf(pool.x))];
+      const activation = (['relu', 'relu6', 'none'] as const)[index % 3] ?? 'none';
+      const shared = { ...attributes, activation, training: true };
+      return [
+        { name, inputs: [...operands, undefined], attributes: shared },
+        {
+          name: `${name}, added to a tensor`,
+          inputs: [...operands, normal(`${name}.into`, pool.x)],
+          attributes: shared,
+        },
+      ];
+    }),
+  },
   {
     op: avgPool2d,
     reference: avgPool2dReference,

@@ -3,8 +3,9 @@ import { channelsOf, type Shape } from '../../base/shape.ts';
 import { activationRange } from '../activation.ts';
 import { throughBatchNorm } from '../batch-norm/epilogue.reference.ts';
 import { at, exact, type Reference, type ReferenceTensor, rounded, Sum } from '../reference.ts';
-import type { AvgPool2dAttributes, AvgPoolBatchNormAttributes } from './avg-pool2d.ts';
-import { tapsPerWord } from './max-pool2d.ts';
+import type { AvgPool2dAttributes } from './avg-pool2d.ts';
+import type { PoolBatchNormAttributes } from './gradient.ts';
+import { type MaxPool2dAttributes, tapsPerWord } from './max-pool2d.ts';
 import type { Pool2dAttributes } from './window.ts';
 
 type Gradient<A> = A & { readonly xShape: Shape };
@@ -42,23 +43,30 @@ const divisor = (attributes: AvgPool2dAttributes, inside: number): number =>
   attributes.countPadding ? attributes.kernel[0] * attributes.kernel[1] : inside;
 
 /** Output 0: the largest value of each window. Output 1: the tap of its first occurrence in reading order, in words. */
-export const maxPool2dReference: Reference<Pool2dAttributes> = ([input], attributes) => {
+export const maxPool2dReference: Reference<MaxPool2dAttributes> = ([input, affine], attributes) => {
   const x = required(input, 'x');
   const [, height = 0, width = 0, channels = 0] = x.shape;
   const size = outputSize(x.shape, attributes);
-  const largest = (index: number): [value: number, tap: number] => {
+  const { low, high } = activationRange(attributes.prologue ?? 'none');
+  const largest = (index: number): [value: number, tap: number, size: number] => {
     const { n, y, x: column, c } = place(index, size, channels);
-    let best: [number, number] = [Number.NEGATIVE_INFINITY, 0];
+    const [scale, shift] = affine ? [at(affine, c), at(affine, channels + c)] : [1, 0];
+    let best: [number, number, number] = [Number.NEGATIVE_INFINITY, 0, 0];
     for (const [tap, iy, ix] of taps(y, column, x.shape, attributes)) {
-      const value = at(x, ((n * height + iy) * width + ix) * channels + c);
-      if (value > best[0]) best = [value, tap];
+      const scaled = at(x, ((n * height + iy) * width + ix) * channels + c) * scale;
+      const value = affine ? Math.min(high, Math.max(low, scaled + shift)) : scaled;
+      if (value > best[0]) best = [value, tap, affine ? Math.abs(scaled) + Math.abs(shift) : 0];
     }
     return best;
   };
   const perWord = tapsPerWord(channels, attributes);
   const word = (index: number) =>
     Array.from({ length: perWord }, (_, byte) => largest(perWord * index + byte)[1] * 256 ** byte);
-  return (output, index) => exact(output === 0 ? largest(index)[0] : word(index).reduce((sum, byte) => sum + byte, 0));
+  return (output, index) => {
+    if (output === 1) return exact(word(index).reduce((sum, byte) => sum + byte, 0));
+    const [value, , magnitude] = largest(index);
+    return rounded(value, magnitude);
+  };
 };
 
 export const avgPool2dReference: Reference<AvgPool2dAttributes> = ([input, affine], attributes) => {
@@ -117,6 +125,15 @@ export const maxPool2dGradientReference: Reference<Gradient<Pool2dAttributes>> =
   };
 };
 
+/** See throughBatchNorm; dz: gradient of the pool's input. */
+export const maxPool2dBatchNormGradientReference: Reference<PoolBatchNormAttributes<Pool2dAttributes>> = (
+  [dy, indices, ...others],
+  attributes,
+) => {
+  const ofDz = maxPool2dGradientReference([dy, indices], attributes);
+  return throughBatchNorm((index) => ofDz(0, index), others, attributes);
+};
+
 export const avgPool2dGradientReference: Reference<Gradient<AvgPool2dAttributes>> = ([input], attributes) => {
   const dy = required(input, 'dy');
   const [, height = 0, width = 0, channels = 0] = attributes.xShape;
@@ -132,7 +149,7 @@ export const avgPool2dGradientReference: Reference<Gradient<AvgPool2dAttributes>
 };
 
 /** See throughBatchNorm; dz: gradient of the pool's input. */
-export const avgPool2dBatchNormGradientReference: Reference<AvgPoolBatchNormAttributes> = (
+export const avgPool2dBatchNormGradientReference: Reference<PoolBatchNormAttributes<AvgPool2dAttributes>> = (
   [dy, ...others],
   attributes,
 ) => {

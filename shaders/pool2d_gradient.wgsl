@@ -1,4 +1,5 @@
-// Gradient of 2-D average pooling, NHWC: dz[n, iy, ix, c] = sum over the windows that hold the pixel of dy / divisor.
+// Gradient of 2-D pooling, NHWC: dz[n, iy, ix, c] = pooled_gradient, what the windows that hold the pixel pass on to it
+// (lib/pooled_*.wgsl).
 // data_gradient:       dx = dz.
 // batch_norm_gradient: on through the activation and the batch normalisation that the pool loads x with: dh = dz where
 //   low < x * scale + shift < high, else 0; dx (+)= scale * dh, which is all of it where the statistics are fixed;
@@ -21,7 +22,9 @@ struct Parameters {
   strideX: u32,
   padY: u32,
   padX: u32,
-  countPadding: u32,
+  countPadding: u32, // of an average
+  indicesOffset: u32, // of a maximum, in words
+  indicesStride: u32,
   xOffset: u32,
   xStride: u32,
   yOffset: u32,    // of dy
@@ -39,27 +42,6 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read> x: array<T>;
 @group(0) @binding(4) var<storage, read> affine: array<T>; // rows scale, shift, mean, invStd
 @group(0) @binding(5) var<storage, read_write> partials: array<T>;
-
-fn pooled_gradient(row: u32, channel: u32) -> T {
-  let ix = row % parameters.width;
-  let iy = row / parameters.width % parameters.height;
-  let image = row / parameters.width / parameters.height;
-  var sum = T(0);
-  for (var ky = 0u; ky < parameters.kernelHeight; ky++) {
-    for (var kx = 0u; kx < parameters.kernelWidth; kx++) {
-      let ty = iy + parameters.padY - ky;
-      let tx = ix + parameters.padX - kx;
-      let oy = ty / parameters.strideY;
-      let ox = tx / parameters.strideX;
-      if (oy * parameters.strideY == ty && ox * parameters.strideX == tx
-          && oy < parameters.outHeight && ox < parameters.outWidth) {
-        let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
-        sum += dy[parameters.yOffset + pixel * parameters.yStride + channel] / divisor(oy, ox);
-      }
-    }
-  }
-  return sum;
-}
 
 @compute @workgroup_size(LANES, ROWS)
 fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
