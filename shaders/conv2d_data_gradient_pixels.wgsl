@@ -88,7 +88,7 @@ fn add_tile(first: u32, ci: u32) {
           let m = mat4x4f(w[row], w[row + parameters.outChannels], w[row + 2u * parameters.outChannels],
                           w[row + 3u * parameters.outChannels]);
           for (var i = 0u; i < PIXELS; i++) {
-            sum[i][j] += values[i] * m;
+            sum[i][j] = multiply_add(sum[i][j], transpose(m), values[i]);
           }
         }
       }

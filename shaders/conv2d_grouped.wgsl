@@ -80,7 +80,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
           let m = mat4x4f(w[at], w[at + parameters.outChannels], w[at + 2u * parameters.outChannels],
                           w[at + 3u * parameters.outChannels]);
           for (var i = 0u; i < COLUMNS; i++) {
-            sum[i][j] += m * values[i * STRIDE_X + kx];
+            sum[i][j] = multiply_add(sum[i][j], m, values[i * STRIDE_X + kx]);
           }
         }
       }

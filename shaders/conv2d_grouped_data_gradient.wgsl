@@ -80,7 +80,7 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
           for (var i = 0u; i < SPAN; i++) {
             let column = i * STRIDE_X + kx - REACH_X * STRIDE_X; // wraps left of the tile
             if (column < COLUMNS) {
-              sum[column][j] += values[i] * m;
+              sum[column][j] = multiply_add(sum[column][j], transpose(m), values[i]);
             }
           }
         }

@@ -77,7 +77,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
           let m = mat4x4f(w[row + j], w[row + parameters.outChannels + j], w[row + 2u * parameters.outChannels + j],
                           w[row + 3u * parameters.outChannels + j]);
           for (var i = 0u; i < PIXELS; i++) {
-            sum[i][j] += m * values[i];
+            sum[i][j] = multiply_add(sum[i][j], m, values[i]);
           }
         }
       }

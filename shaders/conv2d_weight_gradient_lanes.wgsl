@@ -79,7 +79,7 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
                       dy[source + min(first + 2u, last) * parameters.dyStride + j],
                       dy[source + min(first + 3u, last) * parameters.dyStride + j]);
       for (var i = 0u; i < 4u; i++) {
-        sum[i][j] += m * channels[i];
+        sum[i][j] = multiply_add(sum[i][j], m, channels[i]);
       }
     }
   }

@@ -45,7 +45,7 @@ export function pixelsLaunch(
   return {
     shader: 'conv2d_data_gradient_pixels.wgsl',
     entry: 'data_gradient',
-    libraries: epilogue.libraries,
+    libraries: [...epilogue.libraries, 'lib/multiply_add.wgsl'],
     constants: { BLOCKS: blocks, LANES: lanes },
     bindings: { dy, w, dx, ...epilogue.bindings },
     uniforms: {

@@ -33,7 +33,7 @@ const pixels: Variant<Conv2dAttributes> = {
       {
         shader: 'conv2d_pixels.wgsl',
         entry: 'forward',
-        libraries,
+        libraries: [...libraries, 'lib/multiply_add.wgsl'],
         constants: { BLOCKS: blocks, LANES: lanes },
         bindings,
         uniforms: {

@@ -52,7 +52,7 @@ export const groupedForward: Variant<Conv2dAttributes> = {
       {
         shader: 'conv2d_grouped.wgsl',
         entry: 'forward',
-        libraries,
+        libraries: [...libraries, 'lib/multiply_add.wgsl'],
         constants: {
           LANES: lanes,
           COLUMNS,
@@ -90,6 +90,7 @@ export const groupedDataGradient: Variant<DataGradientAttributes> = {
       {
         shader: 'conv2d_grouped_data_gradient.wgsl',
         entry: 'data_gradient',
+        libraries: ['lib/multiply_add.wgsl'],
         constants: {
           LANES: lanes,
           COLUMNS: across * strideX,
@@ -142,7 +143,7 @@ export const groupedWeightGradient: Variant<WeightGradientAttributes> = {
     const launch = {
       shader: 'conv2d_grouped_weight_gradient.wgsl',
       entry: 'weight_gradient',
-      libraries,
+      libraries: [...libraries, 'lib/multiply_add.wgsl'],
       constants: { LANES, SPLITS: below, BLOCKS: blocks },
       bindings,
       uniforms: {

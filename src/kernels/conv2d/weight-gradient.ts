@@ -55,7 +55,7 @@ const lanes: Variant<WeightGradientAttributes> = {
       {
         shader: 'conv2d_weight_gradient_lanes.wgsl',
         entry: 'weight_gradient',
-        libraries,
+        libraries: [...libraries, 'lib/multiply_add.wgsl'],
         constants: { BLOCKS: split.blocks, LANES: split.lanes },
         bindings,
         uniforms: {
