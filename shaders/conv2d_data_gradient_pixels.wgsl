@@ -95,11 +95,11 @@ fn add_tile(first: u32, ci: u32) {
     }
   }
   for (var j = 0u; j < BLOCKS; j++) {
+    var column: array<vec4f, PIXELS>;
     for (var i = 0u; i < PIXELS; i++) {
-      if (first + i < parameters.pixels) {
-        store(first + i, ci, j, sum[i][j]);
-      }
+      column[i] = sum[i][j];
     }
+    store(first, ci, j, column);
   }
 }
 

@@ -4,6 +4,7 @@
 // Lane: four channels x COLUMNS neighbouring outputs, walking down `rows` output rows. Each input row is loaded once and added to all
 // output rows that it touches, which wait in registers; weights stay in registers too. Lanes of a workgroup are neighbouring channels, so
 // that loads are contiguous and the borders are the same for all of them.
+// A lane may gather the moments of what it writes (lib/moments_*.wgsl).
 // Traffic: x is read 1 + (KERNEL_WIDTH - STRIDE_X) / (STRIDE_X * COLUMNS) times, w once a lane, y written once.
 alias T = vec4f;
 const LANES: u32 = 8u;   // side by side: channels
@@ -94,12 +95,19 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let done = oy + 1u - PENDING;
     if (done >= begin && done < end) {
       let row = (image * parameters.outHeight + done) * parameters.outWidth;
+      let origin = moments_origin(0u, sum[PENDING - 1u][0]);
+      var total = T(0);
+      var squares = T(0);
       for (var i = 0u; i < COLUMNS; i++) {
         if (ox + i < parameters.outWidth) {
-          let result = add_bias(sum[PENDING - 1u][i], channel);
-          y[parameters.yOffset + (row + ox + i) * parameters.yStride + channel] = finish(result, channel, row + ox + i);
+          let result = finish(add_bias(sum[PENDING - 1u][i], channel), channel, row + ox + i);
+          y[parameters.yOffset + (row + ox + i) * parameters.yStride + channel] = result;
+          total += result - origin;
+          squares += (result - origin) * (result - origin);
         }
       }
+      add_to_moments(0u, total, squares);
+      add_rows(min(parameters.outWidth - ox, COLUMNS));
     }
     for (var i = 0u; i < COLUMNS; i++) {
       for (var j = PENDING - 1u; j > 0u; j--) {
@@ -108,4 +116,5 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       sum[0][i] = vec4f(0);
     }
   }
+  store_moments(tile, 0u, channel, parameters.inChannels);
 }

@@ -4,6 +4,7 @@
 // Lane: COLUMNS neighbouring outputs of a row x 4*BLOCKS output channels of one group, in registers; a row of inputs is loaded once for all
 // taps of a row of the kernel. The weights' index depends on the workgroup and loop counters alone, so a compiler for a CPU sees scalar loads
 // that it broadcasts; no workgroup memory.
+// A workgroup works through `runTiles` times LANES tiles, so that the moments that it may gather (lib/moments_*.wgsl) stay few.
 // Traffic: x is read KERNEL_HEIGHT / STRIDE_Y * groupOutputs / BLOCKS times, w once for every LANES*COLUMNS pixels, y written once.
 alias T = vec4f;
 const LANES: u32 = 8u;
@@ -34,6 +35,7 @@ struct Parameters {
   biasOffset: u32,
   yOffset: u32,
   yStride: u32,
+  runTiles: u32,     // of a lane
   low: f32,          // activation of the prologue: clamp(value, low, high)
   high: f32,
   residualOffset: u32,
@@ -51,8 +53,15 @@ struct Parameters {
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_id) local: vec3u) {
   let co = group.x * BLOCKS;
+  let run = group.y + group.z * groups.y;
+  for (var i = run * parameters.runTiles; i < (run + 1u) * parameters.runTiles; i++) {
+    write_tile(i * LANES + local.x, co);
+  }
+  store_moments(run, local.x, co, parameters.outChannels);
+}
+
+fn write_tile(tile: u32, co: u32) {
   let first_input = co / parameters.groupOutputs * parameters.groupInputs;
-  let tile = (group.y + group.z * groups.y) * LANES + local.x;
   let ox = tile % parameters.tileColumns * COLUMNS;
   let out_row = tile / parameters.tileColumns;
   let oy = out_row % parameters.outHeight;
@@ -86,12 +95,21 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       }
     }
   }
-  for (var i = 0u; i < COLUMNS; i++) {
-    if (tile < parameters.tiles && ox + i < parameters.outWidth) {
-      for (var j = 0u; j < BLOCKS; j++) {
+  let columns = select(0u, min(parameters.outWidth - ox, COLUMNS), tile < parameters.tiles);
+  for (var j = 0u; j < BLOCKS; j++) {
+    let origin = moments_origin(j, sum[0][j]);
+    var total = T(0);
+    var squares = T(0);
+    for (var i = 0u; i < COLUMNS; i++) {
+      if (i < columns) {
         let pixel = out_row * parameters.outWidth + ox + i;
-        y[parameters.yOffset + pixel * parameters.yStride + co + j] = finish(add_bias(sum[i][j], co + j), co + j, pixel);
+        let result = finish(add_bias(sum[i][j], co + j), co + j, pixel);
+        y[parameters.yOffset + pixel * parameters.yStride + co + j] = result;
+        total += result - origin;
+        squares += (result - origin) * (result - origin);
       }
     }
+    add_to_moments(j, total, squares);
   }
+  add_rows(columns);
 }

@@ -3,7 +3,8 @@
 // f: prologue (lib/prologue_*.wgsl); zero padding is inserted after it. What is done to y as it is stored: lib/output_*.wgsl.
 // Lane: PIXELS consecutive output pixels x 4*BLOCKS output channels, in registers; 4*BLOCKS divides cout. The weights' index depends on the
 // workgroup and loop counters alone, so a compiler for a CPU sees scalar loads that it broadcasts; no workgroup memory.
-// Traffic: x is read cout / (4*BLOCKS) times, w once for every LANES*PIXELS pixels, y written once.
+// A workgroup works through `tiles` tiles of LANES*PIXELS pixels, so that the moments that it may gather (lib/moments_*.wgsl) stay few.
+// Traffic: x is read cout / (4*BLOCKS) times, w once for every tile, y written once.
 alias T = vec4f;
 const LANES: u32 = 8u;
 const PIXELS: u32 = 4u;
@@ -29,6 +30,7 @@ struct Parameters {
   biasOffset: u32,
   yOffset: u32,
   yStride: u32,
+  tiles: u32,        // of a workgroup
   low: f32,          // activation of the prologue: clamp(value, low, high)
   high: f32,
   residualOffset: u32,
@@ -46,7 +48,16 @@ struct Parameters {
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_id) local: vec3u) {
   let co = group.x * BLOCKS;
-  let first = ((group.y + group.z * groups.y) * LANES + local.x) * PIXELS;
+  let run = group.y + group.z * groups.y;
+  for (var tile = run * parameters.tiles; tile < (run + 1u) * parameters.tiles; tile++) {
+    if (tile * LANES * PIXELS < parameters.pixels) {
+      write_tile((tile * LANES + local.x) * PIXELS, co);
+    }
+  }
+  store_moments(run, local.x, co, parameters.outChannels);
+}
+
+fn write_tile(first: u32, co: u32) {
   var sum: array<array<vec4f, BLOCKS>, PIXELS>;
   var corner: array<vec3u, PIXELS>; // image, and the input's row and column under the kernel's first tap, plus padding
   for (var i = 0u; i < PIXELS; i++) {
@@ -83,11 +94,19 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       }
     }
   }
-  for (var i = 0u; i < PIXELS; i++) {
-    if (first + i < parameters.pixels) {
-      for (var j = 0u; j < BLOCKS; j++) {
-        y[parameters.yOffset + (first + i) * parameters.yStride + co + j] = finish(add_bias(sum[i][j], co + j), co + j, first + i);
+  for (var j = 0u; j < BLOCKS; j++) {
+    let origin = moments_origin(j, sum[0][j]);
+    var total = T(0);
+    var squares = T(0);
+    for (var i = 0u; i < PIXELS; i++) {
+      if (first + i < parameters.pixels) {
+        let result = finish(add_bias(sum[i][j], co + j), co + j, first + i);
+        y[parameters.yOffset + (first + i) * parameters.yStride + co + j] = result;
+        total += result - origin;
+        squares += (result - origin) * (result - origin);
       }
     }
+    add_to_moments(j, total, squares);
   }
+  add_rows(min(max(parameters.pixels, first) - first, PIXELS));
 }

@@ -1,5 +1,6 @@
 // 2-D max pooling, NHWC, padding never wins: y[n, oy, ox, c] = max of f(x) over the window, and indices: the tap
 // ky * kernelWidth + kx of the first maximum in reading order, as PyTorch's. f: prologue (lib/prologue_*.wgsl).
+// A lane may gather the moments of y (lib/moments_*.wgsl).
 // Lanes are channels (lib/rows.wgsl), rows are the pixels of the result; a lane's taps are one word (lib/taps_*.wgsl).
 // Traffic: x kernel^2 / stride^2 times (cached), y and indices once.
 alias T = f32;
@@ -40,7 +41,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
            @builtin(local_invocation_id) local: vec3u) {
   let channel = lane_channel(group, local);
   let chunk = lane_chunk(group, groups, local);
-  if (channel >= parameters.channels) {
+  if (channel >= parameters.channels || chunk_begin(chunk) >= parameters.rows) {
     return;
   }
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
@@ -62,6 +63,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       }
     }
     y[parameters.yOffset + row * parameters.yStride + channel] = best;
+    let distance = best - moments_origin(0u, best);
+    add_to_moments(0u, distance, distance * distance);
+    add_rows(1u);
     indices[parameters.indicesOffset + row * parameters.indicesStride + channel] = pack_taps(tap);
   }
+  store_moments(chunk, 0u, channel, parameters.channels);
 }

@@ -43,6 +43,12 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read> affine: array<T>; // rows scale, shift, mean, invStd
 @group(0) @binding(5) var<storage, read_write> partials: array<T>;
 
+// First window along an axis that holds the place `at` of the padded input, and the first one behind those.
+fn windows_of(at: u32, kernel: u32, stride: u32, count: u32) -> vec2u {
+  let first = select(0u, (max(at, kernel) - kernel) / stride + 1u, at >= kernel);
+  return vec2u(first, min(at / stride + 1u, count));
+}
+
 @compute @workgroup_size(LANES, ROWS)
 fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
                  @builtin(local_invocation_id) local: vec3u) {

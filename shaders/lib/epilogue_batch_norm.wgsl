@@ -11,16 +11,26 @@
 var<private> centred: array<vec4f, BLOCKS>;
 var<private> plain: array<vec4f, BLOCKS>;
 
-fn store(pixel: u32, ci: u32, block: u32, value: vec4f) {
+fn store(first: u32, ci: u32, block: u32, values: array<vec4f, PIXELS>) {
   let channel = ci + block;
   let scale = affine[channel];
-  let source = x[parameters.xOffset + pixel * parameters.xStride + channel];
-  let activated = source * scale + affine[parameters.inChannels + channel];
-  let passes = (activated > vec4f(parameters.low)) & (activated < vec4f(parameters.high));
-  let dy = select(vec4f(0), value, passes);
-  centred[block] += dy * (source - affine[2u * parameters.inChannels + channel]);
-  plain[block] += dy;
-  add_to_dx(pixel, channel, scale * dy);
+  let shift = affine[parameters.inChannels + channel];
+  let mean = affine[2u * parameters.inChannels + channel];
+  var centred_here = vec4f(0); // the sums over all pixels are in memory
+  var plain_here = vec4f(0);
+  for (var i = 0u; i < PIXELS; i++) {
+    if (first + i < parameters.pixels) {
+      let source = x[parameters.xOffset + (first + i) * parameters.xStride + channel];
+      let activated = source * scale + shift;
+      let passes = (activated > vec4f(parameters.low)) & (activated < vec4f(parameters.high));
+      let dy = select(vec4f(0), values[i], passes);
+      centred_here += dy * (source - mean);
+      plain_here += dy;
+      add_to_dx(first + i, channel, scale * dy);
+    }
+  }
+  centred[block] += centred_here;
+  plain[block] += plain_here;
 }
 
 fn store_sums(run: u32, lane: u32, ci: u32) {

@@ -3,18 +3,13 @@ fn pooled_gradient(row: u32, channel: u32) -> T {
   let ix = row % parameters.width;
   let iy = row / parameters.width % parameters.height;
   let image = row / parameters.width / parameters.height;
+  let rows = windows_of(iy + parameters.padY, parameters.kernelHeight, parameters.strideY, parameters.outHeight);
+  let columns = windows_of(ix + parameters.padX, parameters.kernelWidth, parameters.strideX, parameters.outWidth);
   var sum = T(0);
-  for (var ky = 0u; ky < parameters.kernelHeight; ky++) {
-    for (var kx = 0u; kx < parameters.kernelWidth; kx++) {
-      let ty = iy + parameters.padY - ky;
-      let tx = ix + parameters.padX - kx;
-      let oy = ty / parameters.strideY;
-      let ox = tx / parameters.strideX;
-      if (oy * parameters.strideY == ty && ox * parameters.strideX == tx
-          && oy < parameters.outHeight && ox < parameters.outWidth) {
-        let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
-        sum += dy[parameters.yOffset + pixel * parameters.yStride + channel] / divisor(oy, ox);
-      }
+  for (var oy = rows.x; oy < rows.y; oy++) {
+    for (var ox = columns.x; ox < columns.y; ox++) {
+      let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
+      sum += dy[parameters.yOffset + pixel * parameters.yStride + channel] / divisor(oy, ox);
     }
   }
   return sum;

@@ -11,7 +11,7 @@ import { naiveVariants, type Speedup, speedups } from '../bench/naive.ts';
 import { figuresOf, type PeakFigures } from '../bench/roofline.ts';
 import type { Device } from '../gpu/device.ts';
 import { measurePeaks } from '../gpu/peaks.ts';
-import { type PassName, passes } from '../graph/passes/index.ts';
+import { passNames } from '../graph/passes/index.ts';
 import { nodeFiles } from '../io/node.ts';
 import { type ModelDefinition, smallestTrainingImage } from '../models/definition.ts';
 import { findModel, models } from '../models/index.ts';
@@ -22,8 +22,6 @@ import type { Options } from './options.ts';
 import { openDevice } from './session.ts';
 import { alignColumns } from './text-table.ts';
 import { asUsage } from './usage.ts';
-
-const PASSES = Object.keys(passes) as PassName[];
 
 const isGrouped = (attributes: unknown): boolean => ((attributes as { groups?: number }).groups ?? 1) > 1;
 
@@ -148,7 +146,7 @@ export async function run(options: KernelOptions, context: Context): Promise<Out
   const every = kernelCases(
     definitions,
     { imageSize, batchSize },
-    { allOps, ...(filter ? { filter } : {}), ...(options.naive ? { without: PASSES } : {}) },
+    { allOps, ...(filter ? { filter } : {}), ...(options.naive ? { without: passNames } : {}) },
   );
   const cases = options.naive ? every.filter(({ attributes }) => isGrouped(attributes)) : every;
   if (cases.length === 0) {

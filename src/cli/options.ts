@@ -1,4 +1,4 @@
-import { type PassName, passes } from '../graph/passes/index.ts';
+import { type PassName, passNames } from '../graph/passes/index.ts';
 import {
   angle,
   choice,
@@ -90,8 +90,8 @@ const common = {
 
 const noFuse = value<readonly PassName[]>(
   'NAMES',
-  someOf(Object.keys(passes) as PassName[]),
-  `rewrites of the plan to leave out, separated by commas, or all: ${Object.keys(passes).join(', ')}`,
+  someOf(passNames),
+  `rewrites of the plan to leave out, separated by commas, or all: ${passNames.join(', ')}`,
   [],
 );
 

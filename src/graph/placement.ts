@@ -81,11 +81,12 @@ export class Placement {
     const whole = required(join.outputs[0], 'concat: y');
     const producer = part.producer;
     if (part.role !== 'intermediate' || !producer || this.#aliases.has(part) || this.#kept.has(part)) return false;
-    if (producer.outputs[0] !== part || !(producer.op.stridedOutput || producer.op.joins)) return false;
+    const strided = mayBeStrided(producer, part);
+    if (!strided && !producer.op.joins) return false;
     if (channelsOf(part.shape) % 4 === 0 && (channel % 4 !== 0 || channelsOf(whole.shape) % 4 !== 0)) return false;
     const { root } = this.of(whole);
     const sharesRoot = (tensor: Tensor | undefined) => tensor !== undefined && this.of(tensor).root === root;
-    const writesBeside = producer.op.stridedOutput === true && producer.inputs.some(sharesRoot);
+    const writesBeside = strided && producer.inputs.some(sharesRoot);
     const readBeside = this.#readersThroughViews(part).some(
       (reader) => reader !== join && reader.outputs.some(sharesRoot),
     );
@@ -167,6 +168,12 @@ export class Placement {
     this.#graph.scope = '';
     return node;
   }
+}
+
+/** Whether an op can write an output inside a wider tensor. */
+function mayBeStrided({ op, outputs }: Node, output: Tensor): boolean {
+  const index = outputs.indexOf(output);
+  return index === 0 ? op.stridedOutput === true : op.otherStridedOutputs?.includes(index) === true;
 }
 
 /** A part that is concatenated twice lies in neither place: copying it to the other would read and write one buffer. */

@@ -53,7 +53,8 @@ export class Program {
   static async compile(device: Device, graph: Graph, options: ProgramOptions): Promise<Program> {
     const { results, places = new Map<Tensor, External>() } = options;
     const kept = new Set([...results, ...places.keys()]);
-    optimise(graph, kept, options.without, options.maxBindingBytes ?? device.traits.maxBindingBytes);
+    const { traits } = device;
+    optimise(graph, kept, options.without, options.maxBindingBytes ?? traits.maxBindingBytes, traits);
     const external = new Map(places);
     const bindings = new Map(options.bindings ?? []);
     const guards = options.guarded ? new Guards(device) : undefined;

@@ -119,6 +119,16 @@ export interface BatchNormEpilogue<A> {
   fits(signature: Omit<Signature<A>, 'traits'>): boolean;
 }
 
+/**
+ * An op that computes what the first op does and, as one output more, the last, the moments [1,1,2,C] of its first output
+ * (see batchNormMoments), gathered while it is written. Inputs and attributes are those of the first.
+ */
+export interface MomentsEpilogue<A> {
+  readonly op: OpDefinition<A>;
+  /** Whether it does so on an adapter as fast as the first op. */
+  fits(signature: Signature<A>): boolean;
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a list of ops holds ops of any attributes
 export interface OpDefinition<A = any> {
   readonly name: string;
@@ -135,9 +145,12 @@ export interface OpDefinition<A = any> {
   readonly mutates?: readonly number[];
   /** The first output may be placed inside a wider feature map. */
   readonly stridedOutput?: boolean;
+  /** Other outputs that may be placed inside a wider tensor. */
+  readonly otherStridedOutputs?: readonly number[];
   readonly prologue?: PrologueSlots;
   readonly output?: OutputSlots;
   readonly epilogue?: BatchNormEpilogue<A>;
+  readonly moments?: MomentsEpilogue<A>;
   /**
    * Input to which the first output is added where it is given: the output takes its memory, which the planner copies
    * first where it is still read later.

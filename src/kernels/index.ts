@@ -14,7 +14,13 @@ import {
 import { bceWithLogits, bceWithLogitsGradient } from './bce-with-logits.ts';
 import { classActivationMap } from './class-activation-map.ts';
 import { concat, concatImages, narrow, narrowImages } from './concat.ts';
-import { conv2d, conv2dBatchNormGradient, conv2dDataGradient, conv2dWeightGradient } from './conv2d/index.ts';
+import {
+  conv2d,
+  conv2dBatchNormGradient,
+  conv2dDataGradient,
+  conv2dMoments,
+  conv2dWeightGradient,
+} from './conv2d/index.ts';
 import type { OpDefinition } from './definition.ts';
 import { activate, activateGradient, add, copy, dropout } from './elementwise.ts';
 import {
@@ -28,6 +34,7 @@ import {
   maxPool2d,
   maxPool2dBatchNormGradient,
   maxPool2dGradient,
+  maxPool2dMoments,
 } from './pool2d/index.ts';
 import { sumOverRows } from './sum-over-rows.ts';
 
@@ -60,6 +67,7 @@ export const ops: readonly OpDefinition[] = [
   conv2d,
   conv2dBatchNormGradient,
   conv2dDataGradient,
+  conv2dMoments,
   conv2dWeightGradient,
   copy,
   dropout,
@@ -68,6 +76,7 @@ export const ops: readonly OpDefinition[] = [
   maxPool2d,
   maxPool2dBatchNormGradient,
   maxPool2dGradient,
+  maxPool2dMoments,
   narrow,
   narrowImages,
   sumOverRows,

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../src/gpu/device.ts';
-import { type PassName, passes } from '../../src/graph/passes/index.ts';
+import { type PassName, passNames } from '../../src/graph/passes/index.ts';
 import type { ModelDefinition } from '../../src/models/definition.ts';
 import type { StateDict } from '../../src/weights/tensor-data.ts';
 import {
@@ -34,8 +34,10 @@ const NOISY = 1e-3;
 /** Elements of one tensor whose first step of Adam may have a random sign. */
 const UNCERTAIN = 2;
 
-const all = Object.keys(passes) as PassName[];
-const fewerPasses = [...all.map((pass) => [pass]), all].map((without) => ({ without, name: without.join(', ') }));
+const fewerPasses = [...passNames.map((pass) => [pass]), passNames].map((without) => ({
+  without,
+  name: without.join(', '),
+}));
 
 /** A VGG moves 2 GB of states about in a test. In milliseconds. */
 const LONGEST = 600_000;
@@ -155,7 +157,7 @@ export function testLogits(device: () => Device, { definition, branches: [fixtur
     expectForward(mode, fixture, { logits, loss });
   });
 
-  test.each([{ without: [] }, { without: all }])(
+  test.each([{ without: [] }, { without: passNames }])(
     'logits of a plan without gradients, without $without',
     async ({ without }) => {
       const model = formulaModel(device(), definition, fixture.gain);
@@ -176,9 +178,18 @@ export function testPasses(device: () => Device, { definition, branches }: Expec
     expectAll('eval gradients', compareGradients(gradients, inEvaluation(fixture), 'eval'));
   });
 
-  test.each(fewerPasses)('gradients in train mode without $name', async ({ without }) => {
-    const { gradients } = await computed(device(), { definition, fixture, mode: 'train', without });
-    expectTrainingGradients(gradients, branches);
+  testTrainingPasses(device, { definition, branches });
+}
+
+/** Logits, loss, gradients and running statistics of a training step with each of the graph passes left out, and with all. */
+export function testTrainingPasses(device: () => Device, { definition, branches }: Expected): void {
+  const [fixture] = branches;
+
+  test.each(fewerPasses)('a training step without $name', async ({ without }) => {
+    const found = await computed(device(), { definition, fixture, mode: 'train', without });
+    expectForward('train', fixture, found);
+    expectTrainingGradients(found.gradients, branches);
+    expectAll('statistics', compareStatistics(found.statistics, fixture.buffers));
   });
 }
 
@@ -250,13 +261,14 @@ function expectTrainingGradients(gradients: StateDict, branches: readonly [Fixtu
 async function computed(
   device: Device,
   from: { definition: ModelDefinition; fixture: Fixture; mode: 'eval' | 'train'; without: readonly PassName[] },
-): Promise<{ logits: number[]; loss: number; gradients: StateDict }> {
+): Promise<{ logits: number[]; loss: number; gradients: StateDict; statistics: StateDict }> {
   const { definition, fixture, mode, without } = from;
   const model = formulaModel(device, definition, fixture.gain);
   const step = await FixtureStep.create(model, fixture, mode, { without });
   const { logits, loss } = await step.run();
   const gradients = await step.gradients();
+  const statistics = model.named(await model.statistics.read());
   step.destroy();
   model.destroy();
-  return { logits, loss, gradients };
+  return { logits, loss, gradients, statistics };
 }

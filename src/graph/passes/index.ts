@@ -1,7 +1,10 @@
+import type { AdapterTraits } from '../../base/traits.ts';
 import type { Graph, Tensor } from '../graph.ts';
 import { fuseAccumulation } from './accumulate.ts';
 import { deferCorrections } from './defer-corrections.ts';
+import { copyParts, separateActivations } from './eager.ts';
 import { fuseEpilogues } from './epilogue.ts';
+import { fuseMoments } from './moments-epilogue.ts';
 import { activateOutputs, addToOutputs, normaliseOutputs } from './output.ts';
 import { poolBeforeConvolution } from './pool-before-convolution.ts';
 import { fusePrologues } from './prologue.ts';
@@ -9,11 +12,12 @@ import { removeUnused } from './remove-unused.ts';
 import { shareMoments } from './share-moments.ts';
 import { splitImages } from './split-images.ts';
 
-/** Rewrites of a graph that keep its results, by name; each can be switched off. */
-export const passes = {
+/** Rewrites of a graph that keep its results, by name, in their order. */
+const rewrites = {
   'pool-before-convolution': poolBeforeConvolution,
   'share-moments': shareMoments,
   accumulate: fuseAccumulation,
+  'moments-epilogue': fuseMoments,
   'normalise-output': normaliseOutputs,
   'add-to-output': addToOutputs,
   'activate-output': activateOutputs,
@@ -22,21 +26,33 @@ export const passes = {
   'defer-corrections': deferCorrections,
 } as const;
 
-export type PassName = keyof typeof passes;
+export type PassName = 'activation' | keyof typeof rewrites | 'free-concat';
+
+/** Everything by which a plan differs from op after op, as a framework without a graph runs them; each can be left out. */
+export const passNames: readonly PassName[] = [
+  'activation',
+  ...(Object.keys(rewrites) as (keyof typeof rewrites)[]),
+  'free-concat',
+];
 
 /**
  * Runs the passes on a whole graph (forward and backward), drops what nobody reads, and cuts what is left where operands
- * are larger than `maxBindingBytes`. `kept`: results.
+ * are larger than `maxBindingBytes`. `kept`: results. A trace has activations in their normalisations, and concatenations
+ * that cost nothing where their parts can be written side by side; without these "passes" it is taken apart.
+ * `traits`: the adapter that the plan is for; without it, nothing is fused that only some adapters are better off with.
  */
 export function optimise(
   graph: Graph,
   kept: ReadonlySet<Tensor>,
   without: readonly PassName[] = [],
   maxBindingBytes = Number.POSITIVE_INFINITY,
+  traits?: AdapterTraits,
 ): void {
   removeUnused(graph, kept);
-  for (const [name, pass] of Object.entries(passes)) {
-    if (!without.includes(name as PassName)) pass(graph, kept);
+  if (without.includes('activation')) separateActivations(graph);
+  for (const [name, pass] of Object.entries(rewrites)) {
+    if (!without.includes(name as PassName)) pass(graph, kept, traits);
   }
+  if (without.includes('free-concat')) copyParts(graph);
   splitImages(graph, kept, maxBindingBytes);
 }

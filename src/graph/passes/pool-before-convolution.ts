@@ -12,7 +12,8 @@ import { removeUnused } from './remove-unused.ts';
  */
 export function poolBeforeConvolution(graph: Graph, kept: ReadonlySet<Tensor>): void {
   const readers = readersOf(graph.nodes);
-  const swapped = new Set<Tensor>();
+  const weights = new Set<Tensor>();
+  const pools: Node[] = [];
   const replaced = new Map<Node, Node[]>();
   for (const node of graph.nodes) {
     graph.scope = node.scope;
@@ -20,12 +21,16 @@ export function poolBeforeConvolution(graph: Graph, kept: ReadonlySet<Tensor>): 
     const source = x?.producer;
     if (node.op === avgPool2d && source && shrinks(node) && isPointwise(source)) {
       if (kept.has(x) || readers.get(x)?.length !== 1) continue;
-      for (const input of source.inputs) if (input) swapped.add(input);
-      replaced.set(node, poolFirst(graph, node, source));
+      const [pool, convolution] = poolFirst(graph, node, source);
+      pools.push(pool);
+      weights.add(required(source.inputs[1], 'conv2d: weight'));
+      replaced.set(node, [pool, convolution]);
     } else if (node.op === conv2dWeightGradient && dy?.producer?.op === avgPool2dGradient && isPointwise(node)) {
-      if (x && swapped.has(x)) replaced.set(node, weightGradientOfPooled(graph, node, dy.producer));
+      const { xShape: _, ...window } = dy.producer.attributes;
+      const pool = pools.find(({ inputs, attributes }) => inputs[0] === x && sameAttributes(attributes, window));
+      if (pool) node.inputs = [pool.outputs[0], dy.producer.inputs[0], ...node.inputs.slice(2)];
     } else if (node.op === conv2dDataGradient && source?.op === avgPool2dGradient && isPointwise(node)) {
-      if (swapped.has(required(node.inputs[1], 'weight'))) replaced.set(node, gradientFirst(graph, node, source));
+      if (weights.has(required(node.inputs[1], 'weight'))) replaced.set(node, gradientFirst(graph, node, source));
     }
   }
   graph.scope = '';
@@ -34,6 +39,8 @@ export function poolBeforeConvolution(graph: Graph, kept: ReadonlySet<Tensor>): 
 }
 
 const shrinks = ({ inputs: [x], outputs: [y] }: Node): boolean => rowsOf(y?.shape ?? []) < rowsOf(x?.shape ?? []);
+
+const sameAttributes = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** Whether a node is a 1x1 convolution, or a gradient of one, of nothing but an input and a weight. */
 function isPointwise({ op, inputs: [, weight, ...others], attributes }: Node): boolean {
@@ -45,20 +52,12 @@ function isPointwise({ op, inputs: [, weight, ...others], attributes }: Node): b
 }
 
 /** The pool of the convolution's input, and the convolution of that. */
-function poolFirst(graph: Graph, pool: Node, conv: Node): Node[] {
+function poolFirst(graph: Graph, pool: Node, conv: Node): [Node, Node] {
   const [x, ...others] = conv.inputs;
   const first = graph.createNode(avgPool2d, [x], pool.attributes);
   const second = graph.createNode(conv2d, [first.outputs[0], ...others], conv.attributes);
   replaceOutput(second, 0, required(pool.outputs[0], 'avg_pool2d: y'));
   return [first, second];
-}
-
-/** The weight's gradient, for which the input is pooled again: that is cheaper than to keep it. */
-function weightGradientOfPooled(graph: Graph, gradient: Node, pool: Node): Node[] {
-  const { xShape: _, ...attributes } = pool.attributes;
-  const first = graph.createNode(avgPool2d, [gradient.inputs[0]], attributes);
-  gradient.inputs = [first.outputs[0], pool.inputs[0], ...gradient.inputs.slice(2)];
-  return [first, gradient];
 }
 
 /** The convolution's gradient from that of the pool's result, and the pool's gradient of that. */

@@ -5,7 +5,7 @@ import { at, type Element, type ElementOf, type ReferenceTensor, rounded } from 
 import type { BatchNormAttributes } from './apply.ts';
 
 /** A sum of elements that each are a sum with a tolerance of its own. */
-class SumOfElements {
+export class SumOfElements {
   #value = 0;
   #squares = 0;
   #inner = 0;
@@ -19,9 +19,10 @@ class SumOfElements {
     this.#outer++;
   }
 
-  element(): Element {
+  /** The sum divided by `divisor`. */
+  element(divisor = 1): Element {
     const scale = Math.max(Math.sqrt(this.#squares), Math.abs(this.#value));
-    return { value: this.#value, scale, terms: this.#inner + this.#outer };
+    return { value: this.#value / divisor, scale: scale / divisor, terms: this.#inner + this.#outer };
   }
 }
 

@@ -1,8 +1,9 @@
 import { required, ShapeError } from '../../base/errors.ts';
 import { ceilDivide, channelsOf, elementCount, formatShape, rowsOf } from '../../base/shape.ts';
 import { f32, type OpDefinition } from '../definition.ts';
-import { bytesOf, gridOf, LANES, placement, vectorType, vectorWidth } from '../launch.ts';
+import { bytesOf, gridOf, placement, vectorType, vectorWidth } from '../launch.ts';
 import { mergedMoments } from './merge-moments.ts';
+import { gathering, mergePartials, partialMoments } from './partial-moments.ts';
 
 /**
  * Mean and biased variance of every channel over a batch: x [N,H,W,C] -> moments [1,1,2,C]. They do not depend on who
@@ -36,7 +37,7 @@ export const batchNormMoments: OpDefinition<Record<never, never>> = {
       scratch({ inputs, traits }) {
         const x = required(inputs[0], 'batch_norm_moments: x');
         const width = channelsOf(x.shape) % 4 === 0 ? 4 : 1;
-        return [f32(gridOf(x, width, traits, true).chunks, 2, channelsOf(x.shape))];
+        return [partialMoments(gridOf(x, width, traits, true).chunks, channelsOf(x.shape))];
       },
       launches({ inputs, outputs, scratch, traits }) {
         const x = required(inputs[0], 'batch_norm_moments: x');
@@ -44,20 +45,18 @@ export const batchNormMoments: OpDefinition<Record<never, never>> = {
         const partials = required(scratch[0], 'batch_norm_moments: partials');
         const width = vectorWidth(x, moments);
         const grid = gridOf(x, width, traits, true);
-        const shared = {
-          shader: 'batch_norm_moments.wgsl',
-          libraries: ['lib/rows.wgsl'],
-          constants: { T: vectorType(width), ...grid.constants },
-          uniforms: { ...grid.uniforms, ...placement('x', x, width), ...placement('moments', moments, width) },
-        };
+        const sink = gathering(partials);
         return [
-          { ...shared, entry: 'chunk_moments', bindings: { x, partials }, workgroups: grid.workgroups },
           {
-            ...shared,
-            entry: 'merge_moments',
-            bindings: { partials, moments },
-            workgroups: [ceilDivide(grid.uniforms.channels, LANES), 1, 1],
+            shader: 'batch_norm_moments.wgsl',
+            entry: 'chunk_moments',
+            libraries: ['lib/rows.wgsl', ...sink.libraries],
+            constants: { T: vectorType(width), ...grid.constants, ...sink.constants },
+            bindings: { x, ...sink.bindings },
+            uniforms: { ...grid.uniforms, ...placement('x', x, width) },
+            workgroups: grid.workgroups,
           },
+          mergePartials(partials, moments),
         ];
       },
     },

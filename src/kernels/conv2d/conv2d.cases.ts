@@ -4,10 +4,16 @@ import { affineMap, grid, normal } from '../draw.ts';
 import type { Case, OpCases } from '../reference.ts';
 import { conv2dBatchNormGradientReference } from './batch-norm-gradient.reference.ts';
 import { type BatchNormGradientAttributes, conv2dBatchNormGradient } from './batch-norm-gradient.ts';
-import { conv2dDataGradientReference, conv2dReference, conv2dWeightGradientReference } from './conv2d.reference.ts';
+import {
+  conv2dDataGradientReference,
+  conv2dMomentsReference,
+  conv2dReference,
+  conv2dWeightGradientReference,
+} from './conv2d.reference.ts';
 import { conv2dDataGradient } from './data-gradient.ts';
 import { conv2d } from './forward.ts';
 import { type Conv2dAttributes, type DataGradientAttributes, geometryOf } from './geometry.ts';
+import { conv2dMoments } from './moments.ts';
 import { conv2dWeightGradient, type WeightGradientAttributes } from './weight-gradient.ts';
 
 type Pair = readonly [number, number];
@@ -257,6 +263,27 @@ const manyPixels: Readonly<Record<string, Sizes>> = {
   'groups of 8, many pixels': { x: [2, 19, 17, 16], kernel: [3, 3], channels: 16, padding: [1, 1], groups: 2 },
 };
 
+/** Convolutions that a kernel computes which can gather moments. */
+const withMoments = pick(
+  '1x1, 32 to 32 channels',
+  '1x1, 4 to 12 channels, stride 2, bias',
+  '1x1, more pixels than a tile',
+  '3x3, 20 to 12 channels',
+  '3x3, 8 to 32 channels, stride 2',
+  'depthwise, more rows than a tile',
+  'depthwise, more columns and channels than a tile',
+  'depthwise, stride 2',
+  'groups of 4, stride 2',
+  'groups of 4 on one pixel',
+  'groups of 8 inputs and 12 outputs, stride 2',
+  'groups of 4 inputs and 16 outputs, 5x5',
+);
+
+function momentsCase(one: [string, Sizes]): Case<Conv2dAttributes> {
+  const { differentiate: _, ...plain } = forwardCase(one);
+  return plain;
+}
+
 function batchNormGradientCases(
   [name, sizes]: [string, Sizes],
   activation: Activation,
@@ -286,6 +313,15 @@ export const conv2dCases: readonly OpCases[] = [
       ...withPrologue.flatMap((one, index) =>
         outputCases(one, (['relu', 'none', 'relu6'] as const)[index % 3] ?? 'none'),
       ),
+    ],
+  },
+  {
+    op: conv2dMoments,
+    reference: conv2dMomentsReference,
+    maps: [0],
+    cases: [
+      ...[...withMoments, ...Object.entries(manyPixels)].map(momentsCase),
+      ...pick('1x1, 32 to 32 channels', 'depthwise, stride 2', 'groups of 4').map((one) => prologueCase(one, 'relu')),
     ],
   },
   {

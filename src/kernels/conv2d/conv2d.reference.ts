@@ -1,9 +1,10 @@
 import { required } from '../../base/errors.ts';
 import { channelsOf, type Shape } from '../../base/shape.ts';
 import { activationRange } from '../activation.ts';
+import { withMomentsOfFirst } from '../batch-norm/moments.reference.ts';
 import { outputElement } from '../output.reference.ts';
 import { at, type Reference, type ReferenceTensor, Sum } from '../reference.ts';
-import { type Conv2dAttributes, type DataGradientAttributes, geometryOf } from './geometry.ts';
+import { type Conv2dAttributes, convolutionShape, type DataGradientAttributes, geometryOf } from './geometry.ts';
 import type { WeightGradientAttributes } from './weight-gradient.ts';
 
 /** An element of x after the prologue, and its size before anything cancelled in it. */
@@ -70,6 +71,10 @@ export const conv2dReference: Reference<Conv2dAttributes> = (inputs, attributes)
     return outputElement(sum.element(), index, { affine: outputAffine, residual }, attributes.activation);
   };
 };
+
+/** Output 0: see conv2dReference. Output 1: its moments. */
+export const conv2dMomentsReference: Reference<Conv2dAttributes> = (inputs, attributes) =>
+  withMomentsOfFirst(conv2dReference(inputs, attributes), convolutionShape(inputs, attributes), 1);
 
 /** dx[n,iy,ix,ci] = into + sum of dy[n,oy,ox,co] w[ky,kx,ci,co] over the taps with oy stride + ky - padding = iy. */
 export const conv2dDataGradientReference: Reference<DataGradientAttributes> = (inputs, attributes) => {

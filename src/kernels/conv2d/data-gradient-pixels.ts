@@ -19,7 +19,11 @@ const STORE: Epilogue = {
 };
 
 /** How the pixels of a geometry are spread over workgroups, of which there are at most `mostRuns` side by side. */
-export function pixelRuns({ images, height, width }: Geometry, traits: AdapterTraits, mostRuns = Number.MAX_VALUE) {
+export function pixelRuns(
+  { images, height, width }: Pick<Geometry, 'images' | 'height' | 'width'>,
+  traits: AdapterTraits,
+  mostRuns = Number.MAX_VALUE,
+) {
   const lanes = traits.kind === 'hardware' ? 64 : LANES;
   const pixels = images * height * width;
   const tiles = ceilDivide(pixelGroups(pixels, lanes), mostRuns);

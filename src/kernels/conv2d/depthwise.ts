@@ -1,9 +1,11 @@
 import { ceilDivide, type Shape } from '../../base/shape.ts';
 import type { AdapterTraits } from '../../base/traits.ts';
 import { activationRange } from '../activation.ts';
+import { gathering } from '../batch-norm/partial-moments.ts';
 import { f32, type Variant } from '../definition.ts';
 import { LANES, placement, spread } from '../launch.ts';
 import { sumPartials } from '../sum-partials.ts';
+import { type ForwardKernel, geometryOfForward } from './forward-kernel.ts';
 import type { DataGradientAttributes } from './geometry.ts';
 import { type Conv2dAttributes, type Geometry, geometryOf } from './geometry.ts';
 import { dataGradientOperands, forwardOperands, weightGradientOperands } from './operands.ts';
@@ -52,31 +54,34 @@ function constantsOf({ kernelHeight, kernelWidth }: Geometry, { stride }: Conv2d
   };
 }
 
-const forward = (kind: SmallGroups): Variant<Conv2dAttributes> => ({
+const forwardGrid = ({ images, outHeight, outWidth }: Geometry, traits: AdapterTraits, kind: SmallGroups) =>
+  tileGrid(images, [outHeight, outWidth], rowsOf(traits), kind.columns);
+
+const forward = (kind: SmallGroups): ForwardKernel => ({
   name: kind.name,
   fits: ({ inputs: [, w], attributes }) => fits(kind, w?.shape, attributes),
-  launches(context) {
+  parts: (signature) => forwardGrid(geometryOfForward(signature), signature.traits, kind).tiles,
+  launch(context, partials) {
     const { attributes, traits } = context;
     const { geometry, libraries, bindings, uniforms } = forwardOperands(context);
     const { inChannels, columns } = channelsOf(geometry);
-    const grid = tileGrid(geometry.images, [geometry.outHeight, geometry.outWidth], rowsOf(traits), kind.columns);
-    return [
-      {
-        shader: 'conv2d_depthwise.wgsl',
-        entry: 'forward',
-        libraries: [...libraries, `lib/tap_${kind.tap}.wgsl`],
-        constants: { COLUMNS: kind.columns, ...constantsOf(geometry, attributes, traits) },
-        bindings,
-        uniforms: {
-          ...grid,
-          ...mapUniforms(geometry, attributes),
-          inChannels,
-          outChannels: inChannels,
-          ...uniforms(4),
-        },
-        workgroups: [columns, ...spread(ceilDivide(grid.tiles, tilesOf(traits)))],
+    const grid = forwardGrid(geometry, traits, kind);
+    const moments = gathering(partials);
+    return {
+      shader: 'conv2d_depthwise.wgsl',
+      entry: 'forward',
+      libraries: [...libraries, `lib/tap_${kind.tap}.wgsl`, ...moments.libraries],
+      constants: { COLUMNS: kind.columns, ...constantsOf(geometry, attributes, traits), ...moments.constants },
+      bindings: { ...bindings, ...moments.bindings },
+      uniforms: {
+        ...grid,
+        ...mapUniforms(geometry, attributes),
+        inChannels,
+        outChannels: inChannels,
+        ...uniforms(4),
       },
-    ];
+      workgroups: [columns, ...spread(ceilDivide(grid.tiles, tilesOf(traits)))],
+    };
   },
 });
 
@@ -161,9 +166,11 @@ const weightGradient = (kind: SmallGroups): Variant<WeightGradientAttributes> =>
   },
 });
 
-/** Variants for groups of one channel (depthwise) and of four. */
+/** Kernels for groups of one channel (depthwise) and of four. */
+export const smallGroupsForward = both.map(forward);
+
+/** Variants for the same. */
 export const smallGroups = {
-  forward: both.map(forward),
   dataGradient: both.map(dataGradient),
   weightGradient: both.map(weightGradient),
 };

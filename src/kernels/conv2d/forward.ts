@@ -1,51 +1,18 @@
 import { elementCount } from '../../base/shape.ts';
-import type { OpDefinition, Variant } from '../definition.ts';
+import type { OpDefinition, Signature, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
-import { bytesOf, LANES, spread } from '../launch.ts';
 import { sumOverRows } from '../sum-over-rows.ts';
 import { conv2dDataGradient } from './data-gradient.ts';
-import { smallGroups } from './depthwise.ts';
+import { smallGroupsForward } from './depthwise.ts';
 import { directLaunch } from './direct.ts';
-import {
-  type Conv2dAttributes,
-  geometryOf,
-  isVectorised,
-  multiplyAccumulates,
-  pixelGroups,
-  registerBlocks,
-  vectorUniforms,
-} from './geometry.ts';
+import { withoutMoments } from './forward-kernel.ts';
+import { pixelsForward } from './forward-pixels.ts';
+import { type Conv2dAttributes, convolutionCost, convolutionShape } from './geometry.ts';
 import { groupedForward } from './grouped.ts';
+import { conv2dMoments } from './moments.ts';
 import { forwardOperands } from './operands.ts';
 import { tiled } from './tiled.ts';
 import { conv2dWeightGradient } from './weight-gradient.ts';
-
-const pixels: Variant<Conv2dAttributes> = {
-  name: 'pixels',
-  fits: ({ inputs: [x, w], attributes }) => !!x && !!w && isVectorised(x, w, attributes),
-  launches(context) {
-    const { geometry, libraries, bindings, uniforms } = forwardOperands(context);
-    const { attributes } = context;
-    const blocks = registerBlocks(geometry.outChannels);
-    const lanes = context.traits.kind === 'hardware' ? 64 : LANES;
-    const count = geometry.images * geometry.outHeight * geometry.outWidth;
-    return [
-      {
-        shader: 'conv2d_pixels.wgsl',
-        entry: 'forward',
-        libraries: [...libraries, 'lib/multiply_add.wgsl'],
-        constants: { BLOCKS: blocks, LANES: lanes },
-        bindings,
-        uniforms: {
-          pixels: count,
-          ...vectorUniforms(geometry, attributes),
-          ...uniforms(4),
-        },
-        workgroups: [geometry.outChannels / 4 / blocks, ...spread(pixelGroups(count, lanes))],
-      },
-    ];
-  },
-};
 
 const direct: Variant<Conv2dAttributes> = {
   name: 'direct',
@@ -70,6 +37,20 @@ const direct: Variant<Conv2dAttributes> = {
   },
 };
 
+const variants: readonly Variant<Conv2dAttributes>[] = [
+  ...tiled.forward,
+  ...[pixelsForward, ...smallGroupsForward, groupedForward].map(withoutMoments),
+  direct,
+];
+
+/**
+ * Whether the first variant that fits can gather moments: another one would be slower. On a GPU all lanes' partial moments
+ * would be too many to merge.
+ */
+const gathersMoments = (signature: Signature<Conv2dAttributes>): boolean =>
+  signature.traits.kind === 'software' &&
+  conv2dMoments.variants.some(({ name }) => name === variants.find((one) => one.fits(signature))?.name);
+
 /**
  * 2-D convolution (cross-correlation, as PyTorch's conv2d): x [N,H,W,C], weight [KH,KW,C/groups,O], bias [O] ->
  * [N,OH,OW,O]. With `affine` [4,C] the input is normalised and activated while it is loaded. What follows is applied
@@ -84,20 +65,10 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
   prologue: { x: 0, affine: 3 },
   output: { affine: 4, residual: 5 },
   images: { whole: [1, 2, 3, 4] },
-  shape([x, weight], attributes) {
-    const { images, outHeight, outWidth, outChannels } = geometryOf(
-      'conv2d',
-      x?.shape ?? [],
-      weight?.shape ?? [],
-      attributes,
-    );
-    return [f32(images, outHeight, outWidth, outChannels)];
-  },
-  cost({ inputs, outputs, attributes }) {
-    const geometry = geometryOf('conv2d', inputs[0]?.shape ?? [], inputs[1]?.shape ?? [], attributes);
-    return { flops: 2 * multiplyAccumulates(geometry, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
-  },
-  variants: [...tiled.forward, pixels, ...smallGroups.forward, groupedForward, direct],
+  moments: { op: conv2dMoments, fits: gathersMoments },
+  shape: (inputs, attributes) => [f32(...convolutionShape(inputs, attributes))],
+  cost: convolutionCost,
+  variants,
   backward({ inputs: [x, weight, bias, affine, outputAffine], gradients: [dy], attributes, needs, emit }) {
     if (!x || !weight || !dy || affine || outputAffine || attributes.activation) return [];
     const dx = needs[0]

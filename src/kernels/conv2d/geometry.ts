@@ -1,7 +1,8 @@
 import { ShapeError } from '../../base/errors.ts';
 import { ceilDivide, formatShape, type Shape, type TensorType } from '../../base/shape.ts';
 import type { Activation } from '../activation.ts';
-import type { Operand } from '../definition.ts';
+import type { Cost, Operand, Signature } from '../definition.ts';
+import { bytesOf } from '../launch.ts';
 
 export interface Conv2dAttributes {
   /** [vertical, horizontal], like all pairs here. */
@@ -64,6 +65,26 @@ export function geometryOf(op: string, x: Shape, weight: Shape, attributes: Conv
 export function multiplyAccumulates(geometry: Geometry, groups: number): number {
   const { images, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, inChannels } = geometry;
   return images * outHeight * outWidth * outChannels * kernelHeight * kernelWidth * (inChannels / groups);
+}
+
+/** Work and traffic of a forward convolution. */
+export function convolutionCost({ inputs, outputs, attributes }: Omit<Signature<Conv2dAttributes>, 'traits'>): Cost {
+  const geometry = geometryOf('conv2d', inputs[0]?.shape ?? [], inputs[1]?.shape ?? [], attributes);
+  return { flops: 2 * multiplyAccumulates(geometry, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
+}
+
+/** [N,OH,OW,O] of a forward convolution. */
+export function convolutionShape(
+  [x, weight]: Signature<Conv2dAttributes>['inputs'],
+  attributes: Conv2dAttributes,
+): Shape {
+  const { images, outHeight, outWidth, outChannels } = geometryOf(
+    'conv2d',
+    x?.shape ?? [],
+    weight?.shape ?? [],
+    attributes,
+  );
+  return [images, outHeight, outWidth, outChannels];
 }
 
 /** Whether a convolution can be computed on four channels at once. */

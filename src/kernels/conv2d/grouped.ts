@@ -1,9 +1,11 @@
 import { ceilDivide, type Shape } from '../../base/shape.ts';
 import type { AdapterTraits } from '../../base/traits.ts';
 import { activationRange } from '../activation.ts';
+import { gathering } from '../batch-norm/partial-moments.ts';
 import { f32, type Variant } from '../definition.ts';
 import { LANES, placement, spread } from '../launch.ts';
 import { sumPartials } from '../sum-partials.ts';
+import { type ForwardKernel, geometryOfForward } from './forward-kernel.ts';
 import type { DataGradientAttributes } from './geometry.ts';
 import { type Conv2dAttributes, type Geometry, geometryOf } from './geometry.ts';
 import { dataGradientOperands, forwardOperands, weightGradientOperands } from './operands.ts';
@@ -39,38 +41,54 @@ const uniformsOf = (geometry: Geometry, attributes: Conv2dAttributes) => ({
   strideY: attributes.stride[0],
 });
 
-export const groupedForward: Variant<Conv2dAttributes> = {
+/** Workgroups side by side that gather moments: enough for every core, each with enough pixels for few partial moments. */
+const MOST_RUNS = 16;
+
+/** How the tiles are spread over workgroups, of which there are at most `mostRuns` side by side. */
+function forwardRuns(geometry: Geometry, traits: AdapterTraits, mostRuns = Number.MAX_VALUE) {
+  const lanes = lanesOf(traits);
+  const { tiles, tileColumns } = tileGrid(geometry.images, [geometry.outHeight, geometry.outWidth], 1, COLUMNS);
+  const groups = ceilDivide(tiles, lanes);
+  const runTiles = ceilDivide(groups, mostRuns);
+  return { lanes, tiles, tileColumns, runTiles, runs: ceilDivide(groups, runTiles) };
+}
+
+export const groupedForward: ForwardKernel = {
   name: 'grouped',
   fits: ({ inputs: [, w], attributes }) => fits(w?.shape, attributes),
-  launches(context) {
+  parts(signature) {
+    const { runs, lanes } = forwardRuns(geometryOfForward(signature), signature.traits, MOST_RUNS);
+    return runs * lanes;
+  },
+  launch(context, partials) {
     const { attributes, traits } = context;
     const { geometry, libraries, bindings, uniforms } = forwardOperands(context);
-    const lanes = lanesOf(traits);
+    const { lanes, tiles, tileColumns, runTiles, runs } = forwardRuns(geometry, traits, partials && MOST_RUNS);
     const blocks = blocksOf(groupOf(geometry, attributes).groupOutputs, 2);
-    const { tiles, tileColumns } = tileGrid(geometry.images, [geometry.outHeight, geometry.outWidth], 1, COLUMNS);
-    return [
-      {
-        shader: 'conv2d_grouped.wgsl',
-        entry: 'forward',
-        libraries: [...libraries, 'lib/multiply_add.wgsl'],
-        constants: {
-          LANES: lanes,
-          COLUMNS,
-          BLOCKS: blocks,
-          KERNEL_WIDTH: geometry.kernelWidth,
-          STRIDE_X: attributes.stride[1],
-        },
-        bindings,
-        uniforms: {
-          tiles,
-          tileColumns,
-          ...uniformsOf(geometry, attributes),
-          inChannels: geometry.inChannels / 4,
-          ...uniforms(4),
-        },
-        workgroups: [geometry.outChannels / 4 / blocks, ...spread(ceilDivide(tiles, lanes))],
+    const moments = gathering(partials, { summed: blocks, parts: lanes });
+    return {
+      shader: 'conv2d_grouped.wgsl',
+      entry: 'forward',
+      libraries: [...libraries, ...moments.libraries, 'lib/multiply_add.wgsl'],
+      constants: {
+        LANES: lanes,
+        COLUMNS,
+        BLOCKS: blocks,
+        KERNEL_WIDTH: geometry.kernelWidth,
+        STRIDE_X: attributes.stride[1],
+        ...moments.constants,
       },
-    ];
+      bindings: { ...bindings, ...moments.bindings },
+      uniforms: {
+        tiles,
+        tileColumns,
+        ...uniformsOf(geometry, attributes),
+        inChannels: geometry.inChannels / 4,
+        runTiles,
+        ...uniforms(4),
+      },
+      workgroups: [geometry.outChannels / 4 / blocks, ...spread(runs)],
+    };
   },
 };
 

@@ -8,6 +8,7 @@ import {
   maxPool2d,
   maxPool2dBatchNormGradient,
   maxPool2dGradient,
+  maxPool2dMoments,
   tapsPerWord,
 } from './max-pool2d.ts';
 import {
@@ -18,6 +19,7 @@ import {
   globalAvgPool2dReference,
   maxPool2dBatchNormGradientReference,
   maxPool2dGradientReference,
+  maxPool2dMomentsReference,
   maxPool2dReference,
 } from './pool2d.reference.ts';
 import type { Pool2dAttributes } from './window.ts';
@@ -116,6 +118,16 @@ export const pool2dCases: readonly OpCases[] = [
       negative,
       ...maxPrologues,
     ],
+  },
+  {
+    op: maxPool2dMoments,
+    reference: maxPool2dMomentsReference,
+    maps: [0],
+    cases: pools.map((pool) => ({
+      name: pool.name,
+      inputs: [distinct(`${pool.name}.x`, pool.x)],
+      attributes: attributesOf(pool),
+    })),
   },
   { op: maxPool2dGradient, reference: maxPool2dGradientReference, maps: [0, 1], cases: pools.map(maxGradientCase) },
   {

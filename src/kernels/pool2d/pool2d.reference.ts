@@ -2,6 +2,7 @@ import { required } from '../../base/errors.ts';
 import { channelsOf, type Shape } from '../../base/shape.ts';
 import { activationRange } from '../activation.ts';
 import { throughBatchNorm } from '../batch-norm/epilogue.reference.ts';
+import { withMomentsOfFirst } from '../batch-norm/moments.reference.ts';
 import { at, exact, type Reference, type ReferenceTensor, rounded, Sum } from '../reference.ts';
 import type { AvgPool2dAttributes } from './avg-pool2d.ts';
 import type { PoolBatchNormAttributes } from './gradient.ts';
@@ -67,6 +68,13 @@ export const maxPool2dReference: Reference<MaxPool2dAttributes> = ([input, affin
     const [value, , magnitude] = largest(index);
     return rounded(value, magnitude);
   };
+};
+
+/** Outputs 0 and 1: see maxPool2dReference. Output 2: the moments of output 0. */
+export const maxPool2dMomentsReference: Reference<MaxPool2dAttributes> = (inputs, attributes) => {
+  const shape = inputs[0]?.shape ?? [];
+  const pooled = [shape[0] ?? 0, ...outputSize(shape, attributes), channelsOf(shape)];
+  return withMomentsOfFirst(maxPool2dReference(inputs, attributes), pooled, 2);
 };
 
 export const avgPool2dReference: Reference<AvgPool2dAttributes> = ([input, affine], attributes) => {
