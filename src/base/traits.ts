@@ -11,6 +11,8 @@ export interface SubgroupMatrices {
 export interface AdapterTraits {
   /** `software`: lanes are a CPU's vector lanes, barriers and workgroup memory cost; `hardware`: a GPU. */
   readonly kind: 'hardware' | 'software';
+  /** The driver keeps arrays of a shader's functions in memory: sums in an array are loaded and stored for each product. */
+  readonly arraysInMemory?: boolean;
   /** Largest storage buffer binding, in bytes. */
   readonly maxBindingBytes: number;
   /** Largest buffer, in bytes. */

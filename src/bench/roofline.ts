@@ -34,11 +34,14 @@ export function rateOf({ flops, bytes }: Cost, seconds: number, peaks: Peaks): R
 export interface PeakFigures {
   readonly gflops_f32: number;
   readonly gflops_f16: number | null;
+  /** Of the matrix units, operands in f16 and sums in f32; only where they are used. */
+  readonly gflops_matrices?: number;
   readonly gb_per_s: number;
 }
 
-export const figuresOf = ({ flops, halfFlops, bandwidth }: Peaks): PeakFigures => ({
+export const figuresOf = ({ flops, halfFlops, matrixFlops, bandwidth }: Peaks): PeakFigures => ({
   gflops_f32: flops / 1e9,
   gflops_f16: halfFlops && halfFlops / 1e9,
+  ...(matrixFlops ? { gflops_matrices: matrixFlops / 1e9 } : {}),
   gb_per_s: bandwidth / 1e9,
 });

@@ -74,6 +74,7 @@ export class Device {
     const kind = description.kind === 'hardware' ? 'hardware' : 'software';
     const traits: AdapterTraits = {
       kind,
+      ...(description.kind === 'embedded' ? { arraysInMemory: true } : {}),
       maxBindingBytes: gpu.limits.maxStorageBufferBindingSize,
       maxBufferBytes: gpu.limits.maxBufferSize,
       workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,

@@ -1,4 +1,5 @@
 import { ceilDivide } from '../base/shape.ts';
+import type { SubgroupMatrices } from '../base/traits.ts';
 import type { Device } from './device.ts';
 import { LaunchTimer } from './launch-timer.ts';
 import type { PipelineKey } from './pipelines.ts';
@@ -10,6 +11,8 @@ export interface Peaks {
   readonly flops: number;
   /** The same in f16; null where the adapter lacks shader-f16. */
   readonly halfFlops: number | null;
+  /** Matrices of f16 in registers with sums in f32, in FLOP/s; only on a GPU whose device may use them. */
+  readonly matrixFlops?: number;
   /** Bytes read and written by a copy that fits no cache, in B/s. */
   readonly bandwidth: number;
 }
@@ -22,12 +25,22 @@ const TRIES = 10;
 const MOST_REPEATS = 1 << 24;
 const MIB = 2 ** 20;
 
-/** One dispatch of shaders/peak.wgsl. */
+/** Products of one subgroup in one turn of the loop of `multiply_matrices`: 4 of each of four sums. */
+const PRODUCTS_OF_TURN = 16;
+const SUBGROUPS = 4;
+
+const FILE = 'peak.wgsl';
+/** Operands with which no number grows out of range. */
+const NUMBERS = { factor: 0.5, term: 1 };
+
+/** One dispatch of shaders/peak.wgsl or shaders/peak_matrices.wgsl. */
 interface Dispatch {
-  readonly entry: 'multiply_add' | 'copy';
+  readonly entry: 'multiply_add' | 'copy' | 'multiply_matrices';
   readonly constants: Readonly<Record<string, string | number>>;
-  readonly half?: boolean;
-  readonly vectors?: number;
+  /** Files, the first one in front; default: peak.wgsl. */
+  readonly files?: readonly [string, ...string[]];
+  /** Uniforms beside `repeats` and NUMBERS. */
+  readonly uniforms?: Readonly<Record<string, number>>;
   readonly workgroups: readonly [number, number];
 }
 
@@ -56,9 +69,11 @@ class PeakMeter {
   async measure(): Promise<Peaks> {
     try {
       const half = this.#device.gpu.features.has('shader-f16');
+      const { kind, matrices } = this.#device.traits;
       return {
         flops: await this.#flops(false),
         halfFlops: half ? await this.#flops(true) : null,
+        ...(kind === 'hardware' && matrices ? { matrixFlops: await this.#matrixFlops(matrices) } : {}),
         bandwidth: await this.#bandwidth(),
       };
     } finally {
@@ -71,7 +86,26 @@ class PeakMeter {
       this.#device.traits.kind === 'hardware' ? { lanes: 256, groups: 4096 } : { lanes: 64, groups: 64 };
     const y = this.#createBuffer(16 * lanes * groups);
     const constants = { ...(half ? { T: 'vec4<f16>' } : {}), LANES: lanes };
-    const run = await this.#prepare({ entry: 'multiply_add', constants, half, workgroups: [groups, 1] }, { y });
+    const files = half ? (['lib/enable_f16.wgsl', FILE] as const) : ([FILE] as const);
+    const uniforms = { vectors: 0 };
+    const run = await this.#prepare(
+      { entry: 'multiply_add', constants, files, uniforms, workgroups: [groups, 1] },
+      { y },
+    );
+    return FLOPS_OF_TURN * lanes * groups * (await this.#turnsPerSecond(run));
+  }
+
+  async #matrixFlops({ m, n, k, subgroupSize }: SubgroupMatrices): Promise<number> {
+    const groups = 4096;
+    const y = this.#createBuffer(4 * 4 * m * n * SUBGROUPS * groups);
+    const constants = { SUBGROUP: subgroupSize, SUBGROUPS, SIZE_M: m, SIZE_N: n, SIZE_K: k };
+    const files = ['lib/enable_matrices.wgsl', 'peak_matrices.wgsl'] as const;
+    const run = await this.#prepare({ entry: 'multiply_matrices', constants, files, workgroups: [groups, 1] }, { y });
+    return 2 * m * n * k * PRODUCTS_OF_TURN * SUBGROUPS * groups * (await this.#turnsPerSecond(run));
+  }
+
+  /** The most turns of a kernel's loop in a second; a run lasts long enough to be measured. */
+  async #turnsPerSecond(run: (repeats: number) => Promise<number>): Promise<number> {
     let repeats = 1;
     let seconds = await run(repeats);
     while (seconds < LONG_ENOUGH / 2 && repeats < MOST_REPEATS) {
@@ -79,7 +113,7 @@ class PeakMeter {
       seconds = await run(repeats);
     }
     for (let round = 1; round < TRIES; round++) seconds = Math.min(seconds, await run(repeats));
-    return (FLOPS_OF_TURN * lanes * groups * repeats) / seconds;
+    return repeats / seconds;
   }
 
   async #bandwidth(): Promise<number> {
@@ -95,7 +129,7 @@ class PeakMeter {
       const columns = Math.min(groups, 65535);
       const constants = { LANES: lanes, STEPS: steps };
       const workgroups = [columns, ceilDivide(groups, columns)] as const;
-      const run = await this.#prepare({ entry: 'copy', constants, vectors, workgroups }, { x, y });
+      const run = await this.#prepare({ entry: 'copy', constants, uniforms: { vectors }, workgroups }, { x, y });
       for (let round = 0; round < TRIES; round++) best = Math.min(best, await run(0));
     }
     return (2 * 16 * vectors) / best;
@@ -107,10 +141,10 @@ class PeakMeter {
     buffers: Record<string, GPUBuffer>,
   ): Promise<(repeats: number) => Promise<number>> {
     const { gpu, pipelines } = this.#device;
-    const file = 'peak.wgsl';
+    const [file, ...libraries] = dispatch.files ?? [FILE];
     const key: PipelineKey = {
-      shader: dispatch.half ? 'lib/enable_f16.wgsl' : file,
-      libraries: dispatch.half ? [file] : [],
+      shader: file,
+      libraries,
       entry: dispatch.entry,
       constants: dispatch.constants,
       bindings: ['parameters', ...Object.keys(buffers)],
@@ -122,7 +156,7 @@ class PeakMeter {
       .flatMap(({ buffer, binding }) => (buffer ? [{ binding, resource: { buffer } }] : []));
     const group = gpu.createBindGroup({ layout, entries });
     return async (repeats) => {
-      const values = { repeats, vectors: dispatch.vectors ?? 0, factor: 0.5, term: 1 };
+      const values = { repeats, ...NUMBERS, ...dispatch.uniforms };
       gpu.queue.writeBuffer(parameters, 0, packUniforms(file, shader.uniforms, values));
       const [seconds = 0] = await this.#timer.measure(1, (_, pass) => {
         pass.setPipeline(pipeline);

@@ -33,4 +33,5 @@ test('what has no cost or no time has no rate', () => {
 test('peaks in the units of a report', () => {
   expect(figuresOf(peaks)).toEqual({ gflops_f32: 100, gflops_f16: null, gb_per_s: 10 });
   expect(figuresOf({ ...peaks, halfFlops: 2e9 }).gflops_f16).toBe(2);
+  expect(figuresOf({ ...peaks, matrixFlops: 3e9 }).gflops_matrices).toBe(3);
 });

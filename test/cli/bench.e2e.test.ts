@@ -98,7 +98,7 @@ describe('bench', () => {
     expect(training.images_per_s).toBeCloseTo(2000 / training.median_ms, 9);
   });
 
-  test('kernels, and what changed since', async () => {
+  testOnFastAdapter('kernels, and what changed since', async () => {
     const words = ['bench', 'kernels', ...SMALL, '--filter', 'features.conv0 ', '--rounds', '3'];
     const before = await json(...words, '--out', 'kernels.json');
     expect(JSON.parse(readFileSync(file('kernels.json'), 'utf8'))).toEqual(before);

@@ -16,8 +16,8 @@ const hash = (...path: string[]) =>
     .digest('hex');
 const choicesOf = (run: string) => JSON.parse(readFileSync(file(run, 'choices.json'), 'utf8')) as ChoicesFile;
 
-/** Two epochs of three steps of a network of few sizes; validation reads as many images at once as evaluate does. */
-const WORDS = [...SMALL, ...'--model resnet34 --limit 12 --epochs 2'.split(' ')];
+/** An epoch of three steps of a network of few sizes; validation reads as many images at once as evaluate does. */
+const WORDS = [...SMALL, ...'--model resnet34 --limit 12 --epochs 1'.split(' ')];
 /** Several runs, each a process of its own. In milliseconds. */
 const LONG = 400_000;
 
@@ -58,7 +58,7 @@ describeOnFastAdapter('kernels that were chosen', { timeout: LONG }, () => {
     writeCache(plain());
     expect((await train(...WORDS, '--out', 'whole')).code).toBe(0);
     expect(choicesOf('whole').choices).toMatchObject(plain().choices);
-    const stopped = await train(...WORDS, '--out', 'parts', '--max-steps', '4');
+    const stopped = await train(...WORDS, '--out', 'parts', '--max-steps', '2');
     expect(stopped).toMatchObject({ code: 0, stdout: expect.stringContaining('go on with') });
     const before = choicesOf('parts');
     expect(before).toEqual(choicesOf('whole'));
@@ -99,7 +99,7 @@ describeOnFastAdapter('kernels that were chosen', { timeout: LONG }, () => {
     cpSync(file('other'), file('older'), { recursive: true });
     rmSync(file('older', 'choices.json'));
     writeCache(plain());
-    expect((await train('--resume', 'older', '--epochs', '3')).code).toBe(0);
+    expect((await train('--resume', 'older', '--epochs', '2')).code).toBe(0);
     expect(choicesOf('older').choices).toEqual(choicesOf('other').choices);
   });
 

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { LaunchTimer } from '../../src/gpu/launch-timer.ts';
 import { measurePeaks } from '../../src/gpu/peaks.ts';
+import { testOnFastAdapter } from '../support/adapter.ts';
+import { openTestDevice } from '../support/device.ts';
 import { useDevice } from '../support/use-device.ts';
 
 const device = useDevice();
@@ -17,6 +19,14 @@ test('the peaks are measured once a device, and leave nothing behind', async () 
   if (device().gpu.features.has('shader-f16')) expect(halfFlops).toBeGreaterThan(1e8);
   else expect(halfFlops).toBeNull();
   expect(device().live).toEqual({ buffers: 0, bytes: 0 });
+});
+
+testOnFastAdapter('those of matrix units are measured where a device may use them', async () => {
+  const other = await openTestDevice({ kind: 'hardware', precision: 'f16' });
+  const { matrixFlops } = await measurePeaks(other);
+  if (other.traits.matrices) expect(matrixFlops).toBeGreaterThan(1e8);
+  else expect(matrixFlops).toBeUndefined();
+  other.destroy();
 });
 
 test('the timer tells what it measures with', () => {

@@ -7,7 +7,7 @@ import { readGolden } from '../support/golden.ts';
 import { useDevice } from '../support/use-device.ts';
 import { compareGradients, outside } from './compare.ts';
 import { branchesOf, type Fixture, FixtureStep, formulaModel, formulaState, type Tipped } from './fixture.ts';
-import { testLogits, testPasses, testTraining } from './pytorch.ts';
+import { testEvaluation, testLogits, testPasses, testTraining } from './pytorch.ts';
 
 const definition = findModel('densenet121');
 const fixture = readGolden<Fixture>('networks/densenet121.json.gz');
@@ -39,6 +39,7 @@ const expected = {
 };
 testLogits(device, expected);
 describeOnFastAdapter('training', () => {
+  testEvaluation(device, expected);
   testTraining(device, expected);
   testPasses(device, expected);
 });

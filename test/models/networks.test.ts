@@ -5,7 +5,7 @@ import { describeOnFastAdapter } from '../support/adapter.ts';
 import { readGolden } from '../support/golden.ts';
 import { useDevice } from '../support/use-device.ts';
 import { branchesOf, type Fixture, type Tipped } from './fixture.ts';
-import { testTraining } from './pytorch.ts';
+import { testEvaluation, testInference, testTraining } from './pytorch.ts';
 import { inThisRun } from './tier.ts';
 
 // DenseNet-121 has a file of its own, with more checks.
@@ -14,20 +14,34 @@ const others = models.map(({ name }) => name).filter((name) => name !== 'densene
 const withTipped = new Set(['resnet34']);
 /** Networks in which one tips between the first step and the third: their later parameters are compared loosely alone. */
 const tipsLater = new Set(['vgg11_bn']);
+/** The smallest network without batch norm: the gradients of convolutions that rectifiers follow at once. */
+const withoutBatchNorm = 'vgg16';
 const networks = [
-  ...others.map((name) => ({ name, definition: findModel(name) })),
-  { name: 'inception_v3', definition: inception({ auxiliary: false }) },
-  { name: 'inception_v3_aux', definition: inception({ auxiliary: true }) },
+  ...others.map((name) => ({ name, file: name, definition: findModel(name) })),
+  {
+    name: 'inception_v3 without its auxiliary classifier',
+    file: 'inception_v3',
+    definition: inception({ auxiliary: false }),
+  },
+  { name: 'inception_v3', file: 'inception_v3_aux', definition: inception({ auxiliary: true }) },
 ];
+const trained = new Set(inThisRun('the comparison of training with PyTorch', networks));
 
 describeOnFastAdapter('as PyTorch computes them', () => {
   const device = useDevice();
 
-  describe.each(inThisRun('the comparison with PyTorch', networks))('$name', ({ name, definition }) => {
-    const fixture = readGolden<Fixture>(`networks/${name}.json.gz`);
-    const branches = withTipped.has(name)
-      ? branchesOf(fixture, readGolden<Tipped>(`networks/${name}_tipped.json.gz`))
+  describe.each(networks)('$name', (network) => {
+    const { name, file, definition } = network;
+    const fixture = readGolden<Fixture>(`networks/${file}.json.gz`);
+    const branches = withTipped.has(file)
+      ? branchesOf(fixture, readGolden<Tipped>(`networks/${file}_tipped.json.gz`))
       : ([fixture] as const);
-    testTraining(device, { definition, branches, tipsLater: tipsLater.has(name) });
+    const expected = { definition, branches, tipsLater: tipsLater.has(name) };
+    if (!trained.has(network) && name !== withoutBatchNorm) {
+      testInference(device, expected);
+      return;
+    }
+    testEvaluation(device, expected);
+    if (trained.has(network)) testTraining(device, expected);
   });
 });

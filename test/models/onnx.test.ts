@@ -13,6 +13,7 @@ import { exportOnnx } from '../../src/models/onnx/index.ts';
 import { operators } from '../../src/models/onnx/operators.ts';
 import { toDevice } from '../../src/models/state-layout.ts';
 import { floatTensor, type StateDict, toFloat32 } from '../../src/weights/tensor-data.ts';
+import { describeOnFastAdapter } from '../support/adapter.ts';
 import { formulaInput } from '../support/formula.ts';
 import { readGolden } from '../support/golden.ts';
 import { type Fixture, formulaState, toDeviceImages } from './fixture.ts';
@@ -60,12 +61,12 @@ describe('DenseNet-121', () => {
   });
 });
 
-describe("as PyTorch's float64 run", () => {
+// It runs on no adapter: once is enough.
+describeOnFastAdapter("as PyTorch's float64 run", () => {
   // The others take minutes or gigabytes in float64; everyLayer has what they consist of.
   test.each([
     ['densenet121', densenet],
     ['mobilenet_v2', findModel('mobilenet_v2')],
-    ['resnet34', findModel('resnet34')],
     ['resnext50_32x4d', findModel('resnext50_32x4d')],
   ])('%s', (name, definition) => {
     const { gain, input_shape, eval: part } = readGolden<Fixture>(`networks/${name}.json.gz`);

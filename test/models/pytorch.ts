@@ -26,6 +26,7 @@ import {
   readLogits,
   withoutNoisy,
 } from './fixture.ts';
+import { meanLoss } from './loss.ts';
 
 /** Share of the tensors that a training step has within the noise; the others hold a gradient that is rounding alone. */
 const MOST = 0.95;
@@ -146,6 +147,20 @@ function expectForward(
   expectAll(`${mode} loss`, [compareValues('loss', [loss], losses.slice(0, 1), noise.losses)]);
 }
 
+/** Logits and loss of a network in eval mode without its backward pass, which takes a fraction of a training step. */
+export function testInference(device: () => Device, { definition, branches: [fixture] }: Expected): void {
+  test(
+    'logits and loss in eval mode',
+    async () => {
+      const model = formulaModel(device(), definition, fixture.gain);
+      const logits = await readLogits(model, fixture, 'eval');
+      model.destroy();
+      expectForward('eval', fixture, { logits, loss: meanLoss(logits, fixture.target) });
+    },
+    LONGEST,
+  );
+}
+
 /** Logits and losses of a network with the formula's weights, in both modes, against PyTorch in float64. */
 export function testLogits(device: () => Device, { definition, branches: [fixture] }: Expected): void {
   test.each(['eval', 'train'] as const)('logits and loss in %s mode', async (mode) => {
@@ -193,10 +208,8 @@ export function testTrainingPasses(device: () => Device, { definition, branches 
   });
 }
 
-/** The gradients of every parameter in eval mode, and everything that three steps of Adam change. */
-export function testTraining(device: () => Device, { definition, branches, tipsLater = false }: Expected): void {
-  const [fixture] = branches;
-
+/** Logits, loss and the gradients of every parameter in eval mode. */
+export function testEvaluation(device: () => Device, { definition, branches: [fixture] }: Expected): void {
   test(
     'logits, loss and gradients in eval mode',
     async () => {
@@ -206,6 +219,11 @@ export function testTraining(device: () => Device, { definition, branches, tipsL
     },
     LONGEST,
   );
+}
+
+/** Everything that three steps of Adam change. */
+export function testTraining(device: () => Device, { definition, branches, tipsLater = false }: Expected): void {
+  const [fixture] = branches;
 
   describe('three steps of Adam', () => {
     let trained: Trained;

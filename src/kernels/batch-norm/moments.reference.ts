@@ -6,7 +6,7 @@ import { SumOfElements } from './epilogue.reference.ts';
  * The moments of a computed map y [N,H,W,C]: row 0 the mean, row 1 the mean of (y - mean)^2. Where |mean| is large against
  * sigma, the means of parts differ by up to sigma, by which they are merged: an error of about eps |mean| sigma.
  */
-export function momentsOfElements(elementAt: (index: number) => Element, shape: Shape): (index: number) => Element {
+function momentsOfElements(elementAt: (index: number) => Element, shape: Shape): (index: number) => Element {
   const channels = channelsOf(shape);
   const rows = elementCount(shape) / channels;
   let known: Element[] | undefined;

@@ -33,7 +33,7 @@ interface Sizes {
 const convolutions: Readonly<Record<string, Sizes>> = {
   'one pixel, one channel': { x: [1, 1, 1, 1], kernel: [1, 1], channels: 1 },
   '1x1, odd channels': { x: [3, 3, 5, 5], kernel: [1, 1], channels: 3, bias: true },
-  '1x1, 32 to 32 channels': { x: [1, 3, 5, 32], kernel: [1, 1], channels: 32 },
+  '1x1, 32 to 32 channels': { x: [1, 3, 5, 32], kernel: [1, 1], channels: 32, bias: true },
   '1x1, 4 to 12 channels, stride 2, bias': {
     x: [2, 5, 4, 4],
     kernel: [1, 1],
@@ -254,6 +254,12 @@ const withPrologue = pick(
   'groups of 8 inputs and 12 outputs, stride 2',
 );
 
+/** More pixels than a workgroup computes: too many for central differences. */
+const severalGroups: [string, Sizes] = [
+  '3x3, 8 to 16 channels, several workgroups',
+  { x: [2, 5, 7, 8], kernel: [3, 3], channels: 16, padding: [1, 1] },
+];
+
 /** Weight gradients that are long enough to be split over workgroups. */
 const manyPixels: Readonly<Record<string, Sizes>> = {
   '1x1, many pixels': { x: [2, 23, 29, 8], kernel: [1, 1], channels: 4 },
@@ -309,6 +315,7 @@ export const conv2dCases: readonly OpCases[] = [
     maps: [0, 5],
     cases: [
       ...all.map(forwardCase),
+      prologueCase(severalGroups, 'relu'),
       ...withPrologue.flatMap((one) => (['none', 'relu', 'relu6'] as const).map((kind) => prologueCase(one, kind))),
       ...withPrologue.flatMap((one, index) =>
         outputCases(one, (['relu', 'none', 'relu6'] as const)[index % 3] ?? 'none'),

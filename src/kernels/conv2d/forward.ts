@@ -7,6 +7,7 @@ import { smallGroupsForward } from './depthwise.ts';
 import { directLaunch } from './direct.ts';
 import { withoutMoments } from './forward-kernel.ts';
 import { pixelsForward } from './forward-pixels.ts';
+import { unrolledForward } from './forward-unrolled.ts';
 import { type Conv2dAttributes, convolutionCost, convolutionShape } from './geometry.ts';
 import { groupedForward } from './grouped.ts';
 import { conv2dMoments } from './moments.ts';
@@ -39,6 +40,7 @@ const direct: Variant<Conv2dAttributes> = {
 
 const variants: readonly Variant<Conv2dAttributes>[] = [
   ...tiled.forward,
+  unrolledForward,
   ...[pixelsForward, ...smallGroupsForward, groupedForward].map(withoutMoments),
   direct,
 ];
