@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { UserError } from '../base/errors.ts';
 import type { NodeAdapter } from '../gpu/node.ts';
 import { NO_CHOICES } from '../graph/choices.ts';
@@ -8,6 +7,7 @@ import type { Plan } from '../graph/plan.ts';
 import { nodeFiles } from '../io/node.ts';
 import { type ChoicesFile, formatChoices, isOfAdapter, parseChoices } from '../train/choices-file.ts';
 import type { RunFolder } from '../train/run-folder.ts';
+import { cacheFolder } from './cache-folder.ts';
 import type { Context } from './command.ts';
 import { makeOutputFolder } from './output-folder.ts';
 import { packageVersion } from './version.ts';
@@ -16,9 +16,8 @@ type Identity = Pick<NodeAdapter, 'name' | 'driver'>;
 
 /** Where what `train --tune` chose for an adapter is kept for the runs after it. */
 function cacheFile({ name, driver }: Identity): string {
-  const folder = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
   const hash = createHash('sha256').update(`${name}\n${driver}`).digest('hex').slice(0, 16);
-  return join(folder, 'murad', `choices-${hash}.json`);
+  return cacheFolder(`choices-${hash}.json`);
 }
 
 /** The choices of an adapter for which nothing was tuned. */

@@ -9,7 +9,7 @@ interface Command<N extends CommandName> {
 
 /** What the groups of commands are about. */
 export const groups: Readonly<Record<string, string>> = {
-  weights: 'look into weights files and convert them',
+  weights: 'fetch weights files, look into them and convert them',
   bench: 'measure how fast this adapter is',
 };
 
@@ -27,6 +27,10 @@ export const commands: { readonly [N in CommandName]: Command<N> } = {
   'weights convert': {
     summary: "a weights file as .safetensors under torchvision's names",
     load: async () => (await import('./weights.ts')).convert,
+  },
+  'weights fetch': {
+    summary: "a network's ImageNet weights from torchvision, for train --pretrained NAME",
+    load: () => import('./weights-fetch.ts'),
   },
   'weights export-onnx': {
     summary: 'a run or a weights file as an ONNX file of the network in evaluation mode',

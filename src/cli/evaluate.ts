@@ -24,16 +24,18 @@ export async function run(options: Options<'evaluate'>, context: Context): Promi
   const { split, problems } = await readSplit(nodeFiles, options.data, options.split);
   const { device, adapter } = await openDevice(options.adapter, context);
   for (const problem of problems) context.note(problem);
-  const packed = await loadImages(options.data, split, loaded.imageSize, context, signal);
+  const { imageSize } = loaded;
+  const packed = await loadImages(options.data, split, { imageSize, cache: options.cache }, context, signal);
   const model = createModel(device, loaded, context);
   const choices = await choicesFor(loaded.folder, adapter, context);
   const images = packed.split.images.length;
   const sizes = [Math.min(images, EVALUATION_BATCH), ...SMALLER.filter((size) => size < images)];
-  const common = { imageSize: loaded.imageSize, channels: channelsOfSplits(packed), choices };
+  const common = { imageSize, channels: channelsOfSplits(packed), choices };
   const inference = await firstThatFits(sizes, (batchSize) => Inference.create(model, { ...common, batchSize }));
   tellMisfits([inference.program.plan], context);
   const progress = context.progress('evaluating', 'images');
   const { predictions } = await predictSplit(inference, packed, progress.update, signal).finally(progress.end);
+  await packed.pixels.close();
   device.destroy();
   const scores = evaluate(predictions);
   const intervals = bootstrap(predictions, { seed: 0 });
@@ -48,6 +50,6 @@ export async function run(options: Options<'evaluate'>, context: Context): Promi
     await nodeFiles.writeAtomic(loaded.folder.file('predictions'), `image,label,probability,split\n${rows.join('')}`);
     lines.push(`predictions of every image: ${loaded.folder.file('predictions')}`);
   }
-  const title = `${loaded.definition.title}, ${loaded.imageSize} px, ${options.split} split of ${options.data}, 95 % intervals by patient`;
+  const title = `${loaded.definition.title}, ${imageSize} px, ${options.split} split of ${options.data}, 95 % intervals by patient`;
   return { json: { ...scores, intervals }, text: [title, scoreTable(scores, intervals), ...lines].join('\n') };
 }

@@ -10,6 +10,7 @@ import {
   seed,
   someOf,
   text,
+  webAddress,
 } from './parsers.ts';
 
 /** An option that takes a value, as `--image-size <PX>`. */
@@ -108,8 +109,15 @@ const bareWeights = {
   imageSize: optional('PX', positiveWhole, "side to which images are resized (default: the run's)"),
 };
 
+const cache = optional(
+  'DIR',
+  path,
+  'folder in which decoded images are kept (default: murad/images in $XDG_CACHE_HOME or ~/.cache)',
+);
+
 const train = {
   data: optional('DIR', path, "folder in MURA's layout; without it a phantom set is made under data/phantom"),
+  cache,
   model: value('NAME', text, 'network; `murad models` lists them', 'densenet121'),
   imageSize: value('PX', positiveWhole, 'side to which images are resized', 320),
   epochs: value('N', positiveWhole, 'passes over the training images in all', 100),
@@ -126,7 +134,11 @@ const train = {
       'gradients of its passes (default: as many of a step as fit in memory)',
   ),
   lr: value('RATE', learningRate, "Adam's learning rate at the start", 1e-4),
-  pretrained: optional('FILE', path, 'weights to start from (.safetensors, .pth)'),
+  pretrained: optional(
+    'FILE',
+    path,
+    'weights to start from (.safetensors, .pth), or the name of a network whose ImageNet weights were fetched',
+  ),
   seed: value('N', seed, 'draws the weights, the order of images and the augmentation', 0),
   out: optional('DIR', path, 'run folder to write (default: a new one under runs/)'),
   resume: optional('RUN', path, 'run folder to go on with, by its own options save --epochs, --lr and --data'),
@@ -157,6 +169,7 @@ const evaluate = {
   run,
   data: mandatory('DIR', "folder in MURA's layout"),
   split: value<'train' | 'valid'>('NAME', choice('train', 'valid'), 'split to evaluate', 'valid'),
+  cache,
   ...bareWeights,
   ...onAdapter,
 };
@@ -195,6 +208,13 @@ const weightsConvert = {
   file: argument('FILE', 'weights file (.safetensors, .pth)'),
   out: argument('OUT', '.safetensors file to write'),
   dtype: optional('TYPE', choice('F32', 'F16', 'BF16'), 'of the floating-point tensors (default: their own)'),
+  ...common,
+};
+
+const weightsFetch = {
+  name: argument('NAME', 'network; `murad models` lists them'),
+  out: optional('FILE', path, 'file to write (default: in murad/weights in $XDG_CACHE_HOME or ~/.cache)'),
+  url: value('URL', webAddress, 'address of the folder, or of a mirror of it', 'https://download.pytorch.org/models'),
   ...common,
 };
 
@@ -269,6 +289,7 @@ export const optionTables = {
   models,
   'weights inspect': weightsInspect,
   'weights convert': weightsConvert,
+  'weights fetch': weightsFetch,
   'weights export-onnx': weightsExportOnnx,
   profile,
   'bench kernels': benchKernels,

@@ -33,6 +33,11 @@ export const text: Parser<string> = { expects: 'a name', parse: (given) => given
 
 export const path: Parser<string> = { expects: 'a path', parse: (given) => given || undefined };
 
+export const webAddress: Parser<string> = {
+  expects: 'an address that begins with http:// or https://',
+  parse: (given) => (/^https?:\/\//.test(given) && URL.canParse(given) ? given : undefined),
+};
+
 /** One of the words. */
 export function choice<const W extends string>(...words: W[]): Parser<W> {
   return { expects: words.join(' or '), parse: (given) => words.find((word) => word === given) };

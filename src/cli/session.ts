@@ -4,7 +4,8 @@ import type { Device } from '../gpu/device.ts';
 import type { NodeAdapter } from '../gpu/node.ts';
 import { openDevice as openNodeDevice } from '../gpu/node-device.ts';
 import { nodeFiles } from '../io/node.ts';
-import { nodeImageReader } from '../io/node-workers.ts';
+import { imageCache } from '../io/node-image-cache.ts';
+import { cacheFolder } from './cache-folder.ts';
 import type { Context } from './command.ts';
 import { softwareMemory } from './host-memory.ts';
 
@@ -34,21 +35,29 @@ export async function readIndex(directory: string, limit: number | null): Promis
   return { train: firstImages(train, limit), valid: firstImages(valid, limit), problems };
 }
 
+/** What images are decoded for, and where they are kept. */
+export interface ImageOptions {
+  readonly imageSize: number;
+  /** Folder of the cache; default: the user's. */
+  readonly cache: string | undefined;
+}
+
 /**
- * Decodes and resizes the images of a split of a data set, with progress; tells which were skipped. Aborting `signal`
- * makes it throw the signal's reason.
+ * The images of a split of a data set, decoded and resized where the cache does not have them, with progress; tells which
+ * were skipped. Aborting `signal` makes it throw the signal's reason.
  */
 export async function loadImages(
   directory: string,
   split: Split,
-  imageSize: number,
+  { imageSize, cache = cacheFolder('images') }: ImageOptions,
   context: Context,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<PackedSplit> {
   const progress = context.progress(`reading ${split.name}`, 'images');
+  const load = imageCache({ folder: cache, note: context.note, signal });
   try {
-    const packed = await packSplit(directory, split, imageSize, nodeImageReader, (done, total) => {
-      signal?.throwIfAborted();
+    const packed = await packSplit(directory, split, imageSize, load, (done, total) => {
+      signal.throwIfAborted();
       progress.update(done, total);
     });
     for (const { path, reason } of packed.failed) context.note(`skipped ${path}: ${reason}`);

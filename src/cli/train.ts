@@ -30,6 +30,7 @@ import {
 } from './train-settings.ts';
 import { tuneRun } from './tuning.ts';
 import { asUsage } from './usage.ts';
+import { pretrainedFile } from './weights-fetch.ts';
 
 const PHANTOM = { studies: 1000, seed: 0, size: 320 };
 
@@ -65,7 +66,8 @@ export async function run(options: TrainOptions, context: Context): Promise<Outp
   const definition = options.resume ? check() : asUsage(check);
   if (!options.resume) await folder.refuseExisting();
   const state = options.resume ? await folder.readState() : undefined;
-  const pretrained = settings.pretrained && !state ? await readWeightsFile(settings.pretrained) : undefined;
+  const pretrained =
+    settings.pretrained && !state ? await readWeightsFile(await pretrainedFile(settings.pretrained)) : undefined;
   const output = await makeOutputFolder(folder.path);
   try {
     const opened = await openDevice(options.adapter, context);
@@ -102,7 +104,7 @@ async function train(run: Run): Promise<Output> {
     model.normalisation = settings.normalisation;
   }
   const read = (name: 'train' | 'valid') =>
-    loadImages(settings.data, index[name], settings.image_size, context, signal);
+    loadImages(settings.data, index[name], { imageSize: settings.image_size, cache: options.cache }, context, signal);
   const images = { train: await read('train'), valid: await read('valid') };
   const adam = new AdamState(model);
   const plan = (choices: ChoicesFile, note = context.note) =>
@@ -132,6 +134,8 @@ async function train(run: Run): Promise<Output> {
     return summary(folder.path, progress, settings.epochs);
   } finally {
     report.end();
+    await images.train.pixels.close();
+    await images.valid.pixels.close();
   }
 }
 

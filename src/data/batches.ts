@@ -5,7 +5,7 @@ import type { PackedSplit } from './packed.ts';
 
 const STREAM = fnv1a32('order');
 
-/** Images as they are written to the GPU. The arrays are the writer's own and valid until its next batch. */
+/** Images as they are written to the GPU. The arrays are the writer's own: see readAhead. */
 export interface Batch {
   /** Indices into the split's images. */
   images: Uint32Array;
@@ -56,17 +56,17 @@ function aligned(bytes: number): number {
   return Math.ceil(bytes / 4) * 4;
 }
 
-/** Writes batches of a split into arrays that are allocated once. */
+/** Writes batches of a split into arrays that are allocated once; a batch is valid until the writer's next one. */
 export class BatchWriter {
   readonly #packed: PackedSplit;
   readonly #full: Batch;
 
   constructor(packed: PackedSplit, batchSize: number) {
     this.#packed = packed;
-    const largest = packed.pixels.reduce((most, image) => Math.max(most, image.length), 0);
+    const planes = packed.channels.includes(3) ? 3 : 1;
     this.#full = {
       images: new Uint32Array(batchSize),
-      pixels: new Uint8Array(batchSize * aligned(largest)),
+      pixels: new Uint8Array(batchSize * aligned(planes * packed.size ** 2)),
       offsets: new Uint32Array(batchSize),
       channels: new Uint32Array(batchSize),
       flips: new Uint32Array(batchSize),
@@ -76,13 +76,13 @@ export class BatchWriter {
   }
 
   /** Writes the named images; without `augmentation` they are neither mirrored nor turned. */
-  write(images: Uint32Array, augmentation?: AugmentationOptions): Batch {
+  async write(images: Uint32Array, augmentation?: AugmentationOptions): Promise<Batch> {
     const full = this.#full;
     if (images.length > full.images.length) {
       throw new InternalError(`a batch of ${images.length} images, expected at most ${full.images.length}`);
     }
     let end = 0;
-    for (let slot = 0; slot < images.length; slot++) end = this.#writeImage(slot, images[slot] as number, end);
+    for (let slot = 0; slot < images.length; slot++) end = this.#describe(slot, images[slot] as number, end);
     for (let slot = 0; slot < images.length; slot++) {
       const drawn =
         augmentation &&
@@ -90,22 +90,23 @@ export class BatchWriter {
       full.flips[slot] = drawn?.flip ? 1 : 0;
       full.angles[slot] = ((drawn?.angle ?? 0) * Math.PI) / 180;
     }
-    return this.#view(images.length, end);
+    const batch = this.#view(images.length, end);
+    await this.#packed.pixels.read(images, batch.pixels, batch.offsets);
+    return batch;
   }
 
-  /** Writes one image from byte `start` on; returns where the next one starts. */
-  #writeImage(slot: number, index: number, start: number): number {
-    const { split, pixels, channels } = this.#packed;
-    const bytes = pixels[index];
+  /** Says of one image, whose bytes begin at `start`, what is known without them; returns where the next one starts. */
+  #describe(slot: number, index: number, start: number): number {
+    const { split, size, channels } = this.#packed;
+    const planes = channels[index];
     const record = split.images[index];
-    if (!bytes || !record) throw new InternalError(`image ${index} of a split of ${pixels.length} images`);
+    if (!planes || !record) throw new InternalError(`image ${index} of a split of ${split.images.length} images`);
     const full = this.#full;
     full.images[slot] = index;
     full.offsets[slot] = start;
-    full.channels[slot] = channels[index] as number;
+    full.channels[slot] = planes;
     full.labels[slot] = record.label;
-    full.pixels.set(bytes, start);
-    return start + aligned(bytes.length);
+    return start + aligned(planes * size ** 2);
   }
 
   /** The part of the arrays that `count` images and `bytes` bytes fill. */
@@ -120,5 +121,36 @@ export class BatchWriter {
       angles: angles.subarray(0, count),
       labels: labels.subarray(0, count),
     };
+  }
+}
+
+/**
+ * The batches of `order`, each read while the one before is in use: a batch is valid until the next one is asked for.
+ * What is read does not depend on how fast it is asked for.
+ */
+export async function* readAhead(
+  packed: PackedSplit,
+  order: readonly Uint32Array[],
+  batchSize: number,
+  augmentation?: AugmentationOptions,
+): AsyncGenerator<Batch, void, undefined> {
+  const writers = [new BatchWriter(packed, batchSize), new BatchWriter(packed, batchSize)];
+  const begin = (index: number): Promise<Batch> | undefined => {
+    const images = order[index];
+    const batch = images && writers[index % 2]?.write(images, augmentation);
+    // A fault is thrown where the batch is asked for.
+    batch?.catch(() => {});
+    return batch;
+  };
+  let next = begin(0);
+  try {
+    for (let index = 1; next; index++) {
+      const batch = await next;
+      next = begin(index);
+      yield batch;
+    }
+  } finally {
+    // Whoever stops early may close what is being read.
+    await next?.catch(() => {});
   }
 }

@@ -1,6 +1,6 @@
 import type { FileSystem } from '../base/files.ts';
 import { type ImageRecord, type MuraIndex, readMura, readSplit, type SplitName, splitFiles } from './mura.ts';
-import { type FailedImage, type ImageReader, isFailed, type ReadImage } from './packed.ts';
+import { type FailedImage, type ImageFacts, type ImageReader, isFailed, type OnProgress } from './packed.ts';
 
 /** How many studies, or images, are normal and abnormal. */
 export interface Counts {
@@ -94,7 +94,7 @@ export async function summarizeDataset(
   files: FileSystem,
   directory: string,
   read: ImageReader,
-  onProgress?: (done: number, total: number) => void,
+  onProgress?: OnProgress,
 ): Promise<DatasetSummary> {
   const { train, valid, problems } = await readWhatIsThere(files, directory);
   const listed = [...train.images, ...valid.images].map((image: ImageRecord) => image.path);
@@ -105,8 +105,8 @@ export async function summarizeDataset(
   }
   const known = new Set(listed);
   const present = listed.filter((path) => found.has(path));
-  const results = await read(directory, present, onProgress && { onProgress });
-  const readable = results.filter((result): result is ReadImage => !isFailed(result));
+  const results = await read(directory, present, onProgress);
+  const readable = results.filter((result): result is ImageFacts => !isFailed(result));
   return {
     directory,
     studies: countByRegion({ train: train.studies, valid: valid.studies }),

@@ -17,6 +17,10 @@ const SHORTEST_SLEEP = 4;
 const SLEPT = 0.85;
 /** Share of a run's time that is waited for at least where its end was seen. */
 const WAITED = 0.05;
+/** The expected time grows by so much a run at most: one slow run must not keep those behind it waiting. */
+const GROWTH = 1.5;
+/** It shrinks by so much where a value may have been there for long. */
+const SHRINKAGE = 0.9;
 
 /**
  * Reads the same few bytes after every run without stalling the GPU: a ring of staging buffers, allocated once. Asking
@@ -72,15 +76,22 @@ export class ReadbackRing {
       throw error;
     }
     const now = performance.now();
-    const took = now - Math.max(this.#ended, submitted);
-    // A value that hardly had to be waited for may have been there for long, above all where its asker paused.
-    const wasThere = now - asked < Math.max(1, WAITED * took);
-    this.#interval = wasThere ? Math.min(0.9 * this.#interval, took) : (this.#interval + took) / 2;
+    this.#expect(now - Math.max(this.#ended, submitted), now - asked);
     this.#ended = now;
     const bytes = buffer.getMappedRange().slice(0);
     buffer.unmap();
     this.#device.check();
     return bytes;
+  }
+
+  /** Takes the time of a run into account, of which `waited` was spent on waiting for its value. */
+  #expect(took: number, waited: number): void {
+    // The first run compiles and warms up.
+    if (this.#ended === 0) return;
+    const before = this.#interval;
+    // A value that hardly had to be waited for may have been there for long, above all where its asker paused.
+    if (waited < Math.max(1, WAITED * took)) this.#interval = Math.min(SHRINKAGE * before, took);
+    else this.#interval = Math.min((before + took) / 2, before === 0 ? took : GROWTH * before);
   }
 
   async destroy(): Promise<void> {

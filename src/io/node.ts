@@ -16,6 +16,7 @@ const REASONS: Record<string, string> = {
   ENOTEMPTY: 'the folder is not empty',
   EMFILE: 'too many open files',
   ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'too many links, or a loop of them',
 };
 
 /** The operating system's error as a UserError of one line, `cannot ACTION PATH: why`; other errors stay as they are. */

@@ -24,6 +24,8 @@ export interface ModelDefinition {
   readonly auxiliary?: { readonly module: string; readonly head: string };
   /** How torchvision normalises images for its ImageNet weights, where not as all others. */
   readonly imagenetNormalisation?: Normalisation;
+  /** torchvision's file of weights trained on ImageNet, whose name ends in the first digits of its SHA-256. */
+  readonly imagenetWeights?: string;
   /** Smallest width and height of an image in pixels. */
   readonly smallestImage: number;
   /** The same for training, where it is larger; default `smallestImage`. */

@@ -12,11 +12,18 @@ const CONV: Initialiser = { kind: 'kaiming-normal', mode: 'fan-in' };
  * DenseNet-BC, "Densely Connected Convolutional Networks" (Huang et al. 2017, https://arxiv.org/abs/1608.06993), layer
  * for layer as torchvision's densenet.py.
  */
-function densenet(name: string, growth: number, blocks: readonly number[], initial: number): ModelDefinition {
+function densenet(
+  name: string,
+  growth: number,
+  blocks: readonly number[],
+  initial: number,
+  hash: string,
+): ModelDefinition {
   return {
     name,
     title: name.replace(/^densenet/, 'DenseNet '),
     head: 'classifier',
+    imagenetWeights: `${name}-${hash}.pth`,
     smallestImage: 29,
     build(network, image, outputs) {
       let x = network.conv2d('features.conv0', image, {
@@ -65,8 +72,8 @@ function transition(network: Network, name: string, x: Tensor, channels: number)
 }
 
 export const densenets: readonly ModelDefinition[] = [
-  densenet('densenet121', 32, [6, 12, 24, 16], 64),
-  densenet('densenet161', 48, [6, 12, 36, 24], 96),
-  densenet('densenet169', 32, [6, 12, 32, 32], 64),
-  densenet('densenet201', 32, [6, 12, 48, 32], 64),
+  densenet('densenet121', 32, [6, 12, 24, 16], 64, 'a639ec97'),
+  densenet('densenet161', 48, [6, 12, 36, 24], 96, '8d451a50'),
+  densenet('densenet169', 32, [6, 12, 32, 32], 64, 'b2777c0a'),
+  densenet('densenet201', 32, [6, 12, 48, 32], 64, 'c1103571'),
 ];

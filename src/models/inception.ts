@@ -174,6 +174,7 @@ export function inception({ auxiliary }: { auxiliary: boolean }): ModelDefinitio
     title: 'Inception V3',
     head: 'fc',
     imagenetNormalisation: 'half',
+    imagenetWeights: 'inception_v3_google-0cc3c7bd.pth',
     smallestImage: 75,
     ...(auxiliary ? withAuxiliary : {}),
     build(network, image, outputs) {

@@ -65,6 +65,7 @@ export const mobilenetV2: ModelDefinition = {
   name: 'mobilenet_v2',
   title: 'MobileNet V2',
   head: 'classifier.1',
+  imagenetWeights: 'mobilenet_v2-b0353104.pth',
   smallestImage: 32,
   build(network, image, outputs) {
     let x = convNorm(network, numbered('features.0'), image, {

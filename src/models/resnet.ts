@@ -59,11 +59,12 @@ function conv(
  * Residual Transformations for Deep Neural Networks" (Xie et al. 2017, https://arxiv.org/abs/1611.05431), layer for layer
  * as torchvision's resnet.py. `layers`: blocks of each stage.
  */
-function resnet(name: string, title: string, block: Block, layers: readonly number[]): ModelDefinition {
+function resnet(name: string, title: string, block: Block, layers: readonly number[], hash: string): ModelDefinition {
   return {
     name,
     title,
     head: 'fc',
+    imagenetWeights: `${name}-${hash}.pth`,
     smallestImage: 32,
     build(network, image, outputs) {
       let x = conv(network, 'conv1', image, { channels: 64, kernel: 7, stride: 2 });
@@ -98,10 +99,10 @@ function residual(
 const plain = bottleneck({ groups: 1, groupWidth: 64 });
 
 export const resnets: readonly ModelDefinition[] = [
-  resnet('resnet34', 'ResNet 34', basic, [3, 4, 6, 3]),
-  resnet('resnet50', 'ResNet 50', plain, [3, 4, 6, 3]),
-  resnet('resnet101', 'ResNet 101', plain, [3, 4, 23, 3]),
-  resnet('resnet152', 'ResNet 152', plain, [3, 8, 36, 3]),
-  resnet('resnext50_32x4d', 'ResNeXt 50', bottleneck({ groups: 32, groupWidth: 4 }), [3, 4, 6, 3]),
-  resnet('resnext101_32x8d', 'ResNeXt 101', bottleneck({ groups: 32, groupWidth: 8 }), [3, 4, 23, 3]),
+  resnet('resnet34', 'ResNet 34', basic, [3, 4, 6, 3], 'b627a593'),
+  resnet('resnet50', 'ResNet 50', plain, [3, 4, 6, 3], '0676ba61'),
+  resnet('resnet101', 'ResNet 101', plain, [3, 4, 23, 3], '63fe2227'),
+  resnet('resnet152', 'ResNet 152', plain, [3, 8, 36, 3], '394f9c45'),
+  resnet('resnext50_32x4d', 'ResNeXt 50', bottleneck({ groups: 32, groupWidth: 4 }), [3, 4, 6, 3], '7cdf4587'),
+  resnet('resnext101_32x8d', 'ResNeXt 101', bottleneck({ groups: 32, groupWidth: 8 }), [3, 4, 23, 3], '8ba56ff5'),
 ];

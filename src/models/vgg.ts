@@ -18,11 +18,16 @@ const CLASSIFIER_MAPS = 7;
  * "Very Deep Convolutional Networks for Large-Scale Image Recognition" (Simonyan & Zisserman 2015,
  * https://arxiv.org/abs/1409.1556), layer for layer as torchvision's vgg.py. `layers`: convolutions of each stage.
  */
-function vgg(name: string, layers: readonly number[], { norm }: { norm: boolean }): ModelDefinition {
+function vgg(
+  name: string,
+  layers: readonly number[],
+  { norm, hash }: { norm: boolean; hash: string },
+): ModelDefinition {
   return {
     name,
     title: name.replace(/^vgg(\d+)/, 'VGG $1').replace('_bn', ' with BN'),
     head: 'classifier.6',
+    imagenetWeights: `${name}-${hash}.pth`,
     headAveragesMaps: false,
     smallestImage: 32,
     build(network, image, outputs) {
@@ -63,10 +68,10 @@ const depths = {
 } as const;
 
 export const vggs: readonly ModelDefinition[] = [
-  vgg('vgg16', depths[16], { norm: false }),
-  vgg('vgg19', depths[19], { norm: false }),
-  vgg('vgg11_bn', depths[11], { norm: true }),
-  vgg('vgg13_bn', depths[13], { norm: true }),
-  vgg('vgg16_bn', depths[16], { norm: true }),
-  vgg('vgg19_bn', depths[19], { norm: true }),
+  vgg('vgg16', depths[16], { norm: false, hash: '397923af' }),
+  vgg('vgg19', depths[19], { norm: false, hash: 'dcbb9e9d' }),
+  vgg('vgg11_bn', depths[11], { norm: true, hash: '6002323d' }),
+  vgg('vgg13_bn', depths[13], { norm: true, hash: 'abd245e5' }),
+  vgg('vgg16_bn', depths[16], { norm: true, hash: '6c64b313' }),
+  vgg('vgg19_bn', depths[19], { norm: true, hash: 'c79401a0' }),
 ];

@@ -1,4 +1,4 @@
-import { BatchWriter, trainingOrder } from '../data/batches.ts';
+import { readAhead, trainingOrder } from '../data/batches.ts';
 import type { PackedSplit } from '../data/packed.ts';
 import type { Pending } from '../gpu/readback.ts';
 import type { Inference } from '../models/inference.ts';
@@ -139,7 +139,6 @@ async function runEpoch(
   const epoch = progress.epoch + 1;
   const order = trainingOrder(train.split.images.length, step.batchSize, seed, epoch);
   const images = order.reduce((sum, batch) => sum + batch.length, 0);
-  const writer = new BatchWriter(train, step.batchSize);
   const augmentation = maxRotation === undefined ? undefined : { seed, epoch, maxRotation };
   const pending: Pending[] = [];
   let { batch, lossSum } = progress;
@@ -155,9 +154,9 @@ async function runEpoch(
   };
   const began = now();
   tell();
-  while (batch < order.length && !signal.aborted && !stepsUsedUp(parts, options)) {
-    const written = writer.write(order[batch] as Uint32Array, augmentation);
-    pending.push(await step.run(written, progress.schedule.learningRate));
+  for await (const next of readAhead(train, order.slice(batch), step.batchSize, augmentation)) {
+    if (signal.aborted || stepsUsedUp(parts, options)) break;
+    pending.push(await step.run(next, progress.schedule.learningRate));
     batch++;
     if (pending.length > LATE) await collect();
     // Signals and timers are handled here even where the GPU answers at once.

@@ -1,4 +1,4 @@
-import { BatchWriter, evaluationOrder } from '../data/batches.ts';
+import { evaluationOrder, readAhead } from '../data/batches.ts';
 import type { PackedSplit } from '../data/packed.ts';
 import type { Pending } from '../gpu/readback.ts';
 import type { Inference } from '../models/inference.ts';
@@ -29,8 +29,8 @@ export async function predictSplit(
   signal?: AbortSignal,
 ): Promise<SplitPredictions> {
   const { images, studies } = packed.split;
-  const writer = new BatchWriter(packed, inference.options.batchSize);
-  const order = evaluationOrder(images.length, inference.options.batchSize);
+  const { batchSize } = inference.options;
+  const order = evaluationOrder(images.length, batchSize);
   const pending: { batch: Uint32Array; logits: Pending }[] = [];
   const logits = new Float64Array(images.length);
   let done = 0;
@@ -45,10 +45,10 @@ export async function predictSplit(
     onProgress?.(done, images.length);
   };
   onProgress?.(0, images.length);
-  for (const batch of order) {
+  for await (const batch of readAhead(packed, order, batchSize)) {
     if (pending.length > 1) await collect();
     if (signal?.aborted) break;
-    pending.push({ batch, logits: await inference.run(writer.write(batch)) });
+    pending.push({ batch: batch.images.slice(), logits: await inference.run(batch) });
   }
   while (pending.length > 0) await collect();
   signal?.throwIfAborted();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { summarise } from '../../src/bench/profile.ts';
-import { traceOf } from '../../src/bench/trace-events.ts';
+import { traceOf, traceOfTracks } from '../../src/bench/trace-events.ts';
 import { planOfStep } from './plans.ts';
 
 test('a trace has a track a phase and the launches end to end, in microseconds', () => {
@@ -45,4 +45,25 @@ test('an inference has a forward track alone', () => {
   const { launches } = summarise(plan.launches.slice(0, 2), [1, 1], end, peaks);
   const { traceEvents } = traceOf(launches, 'an inference', {});
   expect(traceEvents.filter(({ name }) => name === 'thread_name')).toHaveLength(1);
+});
+
+test('a trace of tracks has their spans in microseconds, each on its track', () => {
+  const span = (start: number) => ({ name: `from ${start}`, start, ms: 2 });
+  const tracks = [
+    { name: 'read', spans: [span(0), span(5)] },
+    { name: 'step', spans: [{ ...span(1), category: 'GPU', args: { batch: 3 } }] },
+  ];
+  const { traceEvents, otherData } = traceOfTracks(tracks, 'feeding', { driver: 'none' });
+  expect(otherData).toEqual({ driver: 'none' });
+  const common = { ph: 'X', pid: 1, dur: 2000 };
+  expect(traceEvents.filter(({ ph }) => ph === 'X')).toEqual([
+    { ...common, name: 'from 0', tid: 1, ts: 0, args: {} },
+    { ...common, name: 'from 5', tid: 1, ts: 5000, args: {} },
+    { ...common, name: 'from 1', cat: 'GPU', tid: 2, ts: 1000, args: { batch: 3 } },
+  ]);
+  expect(traceEvents.filter(({ ph }) => ph === 'M').map(({ name, tid, args }) => [name, tid, args])).toEqual([
+    ['process_name', 0, { name: 'feeding' }],
+    ['thread_name', 1, { name: 'read' }],
+    ['thread_name', 2, { name: 'step' }],
+  ]);
 });

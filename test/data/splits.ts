@@ -1,5 +1,5 @@
 import type { Split } from '../../src/data/mura.ts';
-import type { PackedSplit } from '../../src/data/packed.ts';
+import { memoryPixels, type PackedSplit } from '../../src/data/packed.ts';
 
 /** A split of `count` images, a study each, every other one abnormal. */
 export function makeSplit(count: number): Split {
@@ -22,5 +22,5 @@ export function makePacked(count: number, size: number, rgb: readonly number[] =
   const pixels = Array.from(channels, (planes, index) =>
     Uint8Array.from({ length: planes * size * size }, (_, at) => index + Math.floor(at / (size * size))),
   );
-  return { split: makeSplit(count), size, pixels, channels, failed: [] };
+  return { split: makeSplit(count), size, pixels: memoryPixels(pixels), channels, failed: [] };
 }

@@ -29,7 +29,7 @@ function reader(broken: readonly number[] = []): ImageReader {
     paths.map((path, index) => {
       if (broken.includes(index)) return { path, reason: 'truncated PNG' };
       const n = index + 1;
-      return { width: 100 * n, height: 50 * n, channels: n === 1 ? 3 : 1, pixels: new Uint8Array() };
+      return { width: 100 * n, height: 50 * n, channels: n === 1 ? 3 : 1 };
     });
 }
 

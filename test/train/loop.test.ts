@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { PackedSplit } from '../../src/data/packed.ts';
+import { memoryPixels, type PackedSplit } from '../../src/data/packed.ts';
 import type { Inference } from '../../src/models/inference.ts';
 import type { Model } from '../../src/models/model.ts';
 import { startOfRun, trainLoop } from '../../src/train/loop.ts';
@@ -29,7 +29,7 @@ function split(name: 'train' | 'valid'): PackedSplit {
   return {
     split: { name, images, studies } as unknown as PackedSplit['split'],
     size: 1,
-    pixels: images.map(() => Uint8Array.of(0)),
+    pixels: memoryPixels(images.map(() => Uint8Array.of(0))),
     channels: new Uint8Array(4).fill(1),
     failed: [],
   };
