@@ -24,6 +24,11 @@ export class OutOfMemoryError extends UserError {
   }
 }
 
+/** The GPU went away while it worked; what it held is lost. */
+export class DeviceLostError extends UserError {
+  override name = 'DeviceLostError';
+}
+
 /** A fault of this library, never of the caller: its message begins with `internal:`. */
 export class InternalError extends Error {
   override name = 'InternalError';

@@ -11,6 +11,8 @@ export interface FileSystem {
   list(directory: string): Promise<string[]>;
   /** Writes a file whole or not at all: a reader sees the old content or the new one, even after a power cut. */
   writeAtomic(path: string, content: FileContent): Promise<void>;
+  /** Removes a file; one that is not there is no error. */
+  remove(path: string): Promise<void>;
   /** Makes a folder and the folders above it; one that exists is left as it is. */
   makeDirectory(path: string): Promise<void>;
 }

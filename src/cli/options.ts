@@ -6,7 +6,9 @@ import {
   learningRate,
   type Parser,
   path,
+  positive,
   positiveWhole,
+  probability,
   seed,
   someOf,
   text,
@@ -139,9 +141,28 @@ const train = {
     path,
     'weights to start from (.safetensors, .pth), or the name of a network whose ImageNet weights were fetched',
   ),
+  freeze: optional(
+    'PART',
+    choice('features'),
+    'features: train the classifier alone; the features keep their pretrained weights and statistics',
+  ),
+  freezeEpochs: optional(
+    'N',
+    positiveWhole,
+    'freeze the features for the first N epochs only; Adam then begins anew with all weights',
+  ),
+  dropout: optional('P', probability, "probability of every dropout layer (default: each layer's own)"),
+  classWeights: flag(
+    'weigh each image in the training loss by the share of the other class in its region, as the MURA paper does; the ' +
+      'validation loss stays unweighted',
+  ),
   seed: value('N', seed, 'draws the weights, the order of images and the augmentation', 0),
   out: optional('DIR', path, 'run folder to write (default: a new one under runs/)'),
-  resume: optional('RUN', path, 'run folder to go on with, by its own options save --epochs, --lr and --data'),
+  resume: optional(
+    'RUN',
+    path,
+    'run folder to go on with, by its own options save --epochs, --lr, --data, --early-stop and --save-minutes',
+  ),
   augment: onUnlessDenied('flip and rotate the training images at random'),
   maxRotation: value('DEGREES', angle, 'largest rotation to either side', 30),
   plateauPatience: value(
@@ -156,6 +177,8 @@ const train = {
     'validation measure that chooses best.safetensors',
     'loss',
   ),
+  earlyStop: optional('N', positiveWhole, 'end after N epochs without a better one by the measure of --best'),
+  saveMinutes: value('N', positive, 'save within an epoch too, every N minutes', 10),
   noFuse,
   maxSteps: optional('N', positiveWhole, 'stop after so many steps in all; --resume goes on'),
   limit: optional('N', positiveWhole, 'use only the first N images of each split'),
@@ -302,3 +325,11 @@ export type CommandName = keyof typeof optionTables;
 
 /** The options of a command as parsed. */
 export type Options<N extends CommandName> = Parsed<(typeof optionTables)[N]>;
+
+/** What a command's options are where the command line gives none. */
+export function defaultsOf<N extends CommandName>(name: N): Options<N> {
+  const ofEntry = (entry: Entry) => (entry.kind === 'value' ? entry.fallback : entry.kind === 'switch');
+  return Object.fromEntries(
+    Object.entries<Entry>(optionTables[name]).map(([key, entry]) => [key, ofEntry(entry)]),
+  ) as Options<N>;
+}

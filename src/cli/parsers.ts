@@ -26,6 +26,11 @@ export const learningRate = numberWhere(
   'a positive number such as 1e-4',
 );
 
+/** 0 is a layer of dropout that drops nothing. */
+export const probability = numberWhere((value) => value >= 0 && value < 1, 'a probability of at least 0 and below 1');
+
+export const positive = numberWhere((value) => value > 0 && Number.isFinite(value), 'a positive number');
+
 /** Degrees, 0 to 180. */
 export const angle = numberWhere((value) => value >= 0 && value <= 180, 'an angle from 0 to 180 degrees');
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { nodeFiles } from '../io/node.ts';
 import type { Context, Output } from './command.ts';
 import { run as evaluate } from './evaluate.ts';
-import type { Options } from './options.ts';
+import { defaultsOf, type Options } from './options.ts';
 import { freeRunPath } from './output-folder.ts';
 import { drawPhantom } from './phantom.ts';
 import { run as predict } from './predict.ts';
@@ -57,25 +57,15 @@ export async function run({ adapter, json, verbose }: Options<'start'>, context:
   context.note(`3/5 training ${MODEL} from these weights, as the paper starts from ImageNet's`);
   await train(
     {
+      ...defaultsOf('train'),
       data,
       model: MODEL,
       imageSize: TRAINING_SIZE,
       epochs: 1,
       batchSize: 16,
-      microBatch: undefined,
-      lr: 1e-4,
       pretrained: bundled(TRAINING_SIZE),
-      seed: 0,
       out,
-      resume: undefined,
-      augment: true,
       maxRotation: 10,
-      plateauPatience: 10,
-      best: 'loss',
-      maxSteps: undefined,
-      limit: undefined,
-      noFuse: [],
-      tune: false,
       ...common,
     },
     context,

@@ -5,8 +5,8 @@ import { Inference } from '../models/inference.ts';
 import type { Model } from '../models/model.ts';
 import { channelsOfSplits } from '../train/predict-split.ts';
 import { type AdamState, TrainingStep } from '../train/step.ts';
-import { firstThatFits, stepSizes } from '../train/step-size.ts';
-import type { Settings } from './train-settings.ts';
+import { firstThatFits, type StepSize, stepSizes } from '../train/step-size.ts';
+import type { Phase, Settings } from './train-settings.ts';
 
 /** Images that are read at once, while training and after it: a run's kernels are chosen for them. */
 export const EVALUATION_BATCH = 16;
@@ -18,6 +18,43 @@ export interface Plans {
 
 export const plansOf = ({ step, inference }: Plans): readonly Plan[] => [...step.plans, inference.program.plan];
 
+/** What plans are made for. */
+export type PlanSettings = Pick<Settings, 'image_size' | 'batch_size' | 'micro_batch' | 'no_fuse'> &
+  Partial<Pick<Settings, 'seed' | 'dropout' | 'class_weights'>> & {
+    readonly choices?: Choices;
+    /** What does not learn. */
+    readonly freeze?: Phase['freeze'];
+  };
+
+interface Images {
+  readonly train: PackedSplit;
+  readonly valid: PackedSplit;
+}
+
+const commonOptions = ({ train, valid }: Images, { image_size, no_fuse, choices = NO_CHOICES }: PlanSettings) => ({
+  imageSize: image_size,
+  channels: channelsOfSplits(train, valid),
+  without: no_fuse,
+  choices,
+});
+
+/** Plans the training step for the images at hand. */
+export const createStep = (
+  model: Model,
+  adam: AdamState,
+  images: Images,
+  settings: PlanSettings,
+  size: StepSize,
+): Promise<TrainingStep> =>
+  TrainingStep.create(model, adam, {
+    ...commonOptions(images, settings),
+    ...size,
+    seed: settings.seed ?? 0,
+    dropout: settings.dropout ?? undefined,
+    weighted: settings.class_weights ?? false,
+    freeze: settings.freeze,
+  });
+
 /**
  * Plans the training step and the inference for the images at hand, of the first size that fits the adapter; `note`
  * tells which it is where that is not what was asked for.
@@ -25,27 +62,21 @@ export const plansOf = ({ step, inference }: Plans): readonly Plan[] => [...step
 export async function createPlans(
   model: Model,
   adam: AdamState,
-  { train, valid }: { train: PackedSplit; valid: PackedSplit },
-  settings: Pick<Settings, 'image_size' | 'batch_size' | 'micro_batch' | 'no_fuse'> & { readonly choices?: Choices },
+  images: Images,
+  settings: PlanSettings,
   note: (line: string) => void,
 ): Promise<Plans> {
   const wanted = settings.batch_size;
-  const count = train.split.images.length;
-  const { choices = NO_CHOICES } = settings;
-  const common = {
-    imageSize: settings.image_size,
-    channels: channelsOfSplits(train, valid),
-    without: settings.no_fuse,
-    choices,
-  };
+  const count = images.train.split.images.length;
   const sizes = stepSizes({ batchSize: wanted, microBatch: settings.micro_batch }, count);
   const plans = await firstThatFits(sizes, async (size) => {
-    const step = await TrainingStep.create(model, adam, { ...common, ...size });
+    const step = await createStep(model, adam, images, settings, size);
     // Where a whole batch was too much for training, it may be for reading.
     const largest = size.microBatch < size.batchSize ? size.microBatch : EVALUATION_BATCH;
-    const batchSize = Math.min(EVALUATION_BATCH, largest, valid.split.images.length);
+    const batchSize = Math.min(EVALUATION_BATCH, largest, images.valid.split.images.length);
     try {
-      return { step, inference: await Inference.create(model, { ...common, batchSize }) };
+      const inference = await Inference.create(model, { ...commonOptions(images, settings), batchSize });
+      return { step, inference };
     } catch (error) {
       await step.destroy();
       throw error;
@@ -56,8 +87,7 @@ export async function createPlans(
   else if (batchSize < wanted)
     note(`a step takes all ${count} training images: fewer than the batch size of ${wanted}`);
   if (microBatch < batchSize) {
-    const normalises = model.specs.some(({ kind }) => kind === 'statistics');
-    const statistics = normalises ? `; batch norm's statistics are per ${microBatch} images` : '';
+    const statistics = plans.step.tracks ? `; batch norm's statistics are per ${microBatch} images` : '';
     note(`a step of ${batchSize} images runs as ${batchSize / microBatch} x ${microBatch}${statistics}`);
   }
   return plans;

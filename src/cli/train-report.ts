@@ -1,5 +1,5 @@
-import type { LoopEvents } from '../train/loop.ts';
-import type { EpochMetrics, RunProgress } from '../train/run-state.ts';
+import { isStoppedEarly, type LoopEvents, type LoopOptions } from '../train/loop.ts';
+import { type EpochMetrics, type RunProgress, whereItStands } from '../train/run-state.ts';
 import type { Context, Output, Progress } from './command.ts';
 
 const fixed = (value: number | null, digits: number): string => {
@@ -60,10 +60,16 @@ export class TrainReport implements Omit<LoopEvents, 'save'> {
 }
 
 /** What is printed of a run that has ended. */
-export function summary(path: string, progress: RunProgress, epochs: number): Output {
+export function summary(
+  path: string,
+  progress: RunProgress,
+  { epochs, earlyStop }: Pick<LoopOptions, 'epochs' | 'earlyStop'>,
+): Output {
   const best = progress.history.find(({ epoch }) => epoch === progress.best?.epoch);
   const lines = [best ? `best epoch ${best.epoch}: ${scores(best)}` : 'no epoch is complete', `run folder: ${path}`];
-  if (progress.epoch < epochs)
+  if (isStoppedEarly(progress, { epochs, earlyStop })) {
+    lines.push(`ended early: ${earlyStop} epochs without a better one; a larger --early-stop goes on`);
+  } else if (progress.epoch < epochs)
     lines.push(`${progress.epoch} of ${epochs} epochs are complete; go on with ${resumeCommand(path)}`);
   return { json: { run: path, epochs: progress.epoch, best: best ?? null }, text: lines.join('\n') };
 }
@@ -72,6 +78,12 @@ export function summary(path: string, progress: RunProgress, epochs: number): Ou
 export function whereItGoesOn(path: string, { epoch, batch }: RunProgress, epochs: number): string {
   if (epoch >= epochs) return `${path}: all ${epochs} epochs are complete; a larger --epochs asks for more`;
   return `going on with ${path} from epoch ${epoch + 1}${batch > 0 ? `, step ${batch + 1}` : ''}`;
+}
+
+/** What a run folder keeps of a run that failed, and what to do. */
+export function keptBy(path: string, saved: RunProgress | undefined): string {
+  const stands = saved && whereItStands(saved);
+  return stands ? `the run folder keeps ${stands}; go on with ${resumeCommand(path)}` : 'nothing is saved yet';
 }
 
 export const resumeCommand = (path: string): string => `murad train --resume ${path}`;

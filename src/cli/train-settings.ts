@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { UsageError, UserError } from '../base/errors.ts';
 import type { Split } from '../data/mura.ts';
 import type { Normalisation } from '../kernels/augment.ts';
+import type { ModelDefinition } from '../models/definition.ts';
+import { hasDropout } from '../models/model.ts';
 import type { RunConfig, RunFolder } from '../train/run-folder.ts';
 import { checkMicroBatch } from '../train/step-size.ts';
 import type { Context } from './command.ts';
@@ -23,11 +25,38 @@ export interface Settings
   readonly normalisation?: Normalisation;
 }
 
-/** The settings of a new run; throws where its micro-batches do not divide a batch. */
-export function newSettings(options: TrainOptions): Settings {
+/** The settings of a new run; throws where its options contradict each other. */
+export function newSettings(options: TrainOptions, { isGiven }: Pick<Context, 'isGiven'>): Settings {
   const { batchSize, microBatch = null } = options;
   asUsage(() => checkMicroBatch({ batchSize, microBatch }));
+  if ((options.freeze || options.freezeEpochs) && !options.pretrained) {
+    throw new UsageError('frozen features that are drawn at random learn nothing: give --pretrained too');
+  }
+  if (!options.augment && isGiven('maxRotation')) {
+    throw new UsageError('--no-augment turns no image: leave out --max-rotation');
+  }
   return settingsOf(options);
+}
+
+/** Throws where an option asks for what the network does not have. */
+export function checkNetwork({ dropout }: Settings, definition: ModelDefinition): void {
+  if (dropout === null || hasDropout(definition)) return;
+  throw new UsageError(`${definition.name} has no layers of dropout: leave out --dropout`);
+}
+
+/** The parts of a run that train different weights. */
+export interface Phase {
+  /** Epochs that are complete at its end. */
+  readonly until: number;
+  readonly freeze: 'features' | undefined;
+}
+
+/** The phases of a run, in their order; the last one trains the most weights. */
+export function phasesOf({ epochs, freeze, freeze_epochs: frozen }: Settings): readonly Phase[] {
+  const last = { until: epochs, freeze: undefined };
+  if (freeze === null) return [last];
+  if (frozen === null || frozen >= epochs) return [{ until: epochs, freeze }];
+  return [{ until: frozen, freeze }, last];
 }
 
 /** What the options say. */
@@ -47,6 +76,12 @@ function settingsOf(options: TrainOptions): Settings {
     plateau_patience: options.plateauPatience,
     best: options.best,
     pretrained: options.pretrained ?? null,
+    freeze: options.freeze ?? (options.freezeEpochs ? 'features' : null),
+    freeze_epochs: options.freezeEpochs ?? null,
+    dropout: options.dropout ?? null,
+    class_weights: options.classWeights,
+    early_stop: options.earlyStop ?? null,
+    save_minutes: options.saveMinutes,
     limit: options.limit ?? null,
     no_fuse: options.noFuse,
     data: options.data ?? PHANTOM_FOLDER,
@@ -65,12 +100,22 @@ const FIXED = {
   plateauPatience: 'plateau_patience',
   best: 'best',
   pretrained: 'pretrained',
+  freeze: 'freeze',
+  freezeEpochs: 'freeze_epochs',
+  dropout: 'dropout',
+  classWeights: 'class_weights',
   limit: 'limit',
   noFuse: 'no_fuse',
 } as const satisfies Partial<Record<keyof TrainOptions, keyof Settings>>;
 
 /** Options that a resume may change. */
-const FREE = { epochs: 'epochs', lr: 'learning_rate', data: 'data' } as const;
+const FREE = {
+  epochs: 'epochs',
+  lr: 'learning_rate',
+  data: 'data',
+  earlyStop: 'early_stop',
+  saveMinutes: 'save_minutes',
+} as const;
 
 /** Whether two settings say the same; names in any order. */
 const isSame = (a: unknown, b: unknown): boolean =>

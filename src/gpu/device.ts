@@ -1,4 +1,4 @@
-import { InternalError, OutOfMemoryError, UserError } from '../base/errors.ts';
+import { DeviceLostError, InternalError, OutOfMemoryError } from '../base/errors.ts';
 import { roundUp } from '../base/shape.ts';
 import type { AdapterTraits } from '../base/traits.ts';
 import { findMatrices } from './matrices.ts';
@@ -17,6 +17,9 @@ export interface DeviceDescription {
 /** Features that are used where the adapter has them. */
 const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['timestamp-query', 'shader-f16'];
 
+/** Within so many milliseconds a device tells that it is lost. */
+const LOSS_TOLD = 200;
+
 /** Live GPU objects made by this library. */
 export interface LiveObjects {
   buffers: number;
@@ -33,6 +36,8 @@ export class Device {
   readonly pipelines: PipelineCache;
   readonly live: LiveObjects = { buffers: 0, bytes: 0 };
   #fault: Error | undefined;
+  #lost = false;
+  #destroyed = false;
   /** The buffers of the allocation that is being made; see allocate. */
   #making: GPUBuffer[] | undefined;
 
@@ -47,9 +52,10 @@ export class Device {
           ? new OutOfMemoryError(`the GPU has no memory left (${error.message})`)
           : new InternalError(error.message);
     };
-    gpu.lost.then(({ reason, message }) => {
-      if (reason === 'destroyed') return;
-      this.#fault ??= new UserError(
+    gpu.lost.then(({ message }) => {
+      if (this.#destroyed) return;
+      this.#lost = true;
+      this.#fault ??= new DeviceLostError(
         `the GPU device was lost (${message}): run again; a training run goes on with --resume`,
       );
     });
@@ -169,7 +175,14 @@ export class Device {
     this.check();
   }
 
+  /** Whether the device was lost. What fails for that reason may fail shortly before it is told, which is waited for. */
+  async isLost(): Promise<boolean> {
+    await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, LOSS_TOLD))]);
+    return this.#lost;
+  }
+
   destroy(): void {
+    this.#destroyed = true;
     this.gpu.destroy();
   }
 }

@@ -45,10 +45,15 @@ export class Arena {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     this.#buffers = layout.chunks.map((elements) => device.createBuffer(label, 4 * elements, usage));
     // Without robustness a buffer starts as whatever its memory held.
-    const encoder = device.gpu.createCommandEncoder();
-    for (const buffer of this.#buffers) encoder.clearBuffer(buffer);
-    device.gpu.queue.submit([encoder.finish()]);
+    this.clear();
     this.#storages = layout.chunks.map((_, chunk) => ({ label, chunk }));
+  }
+
+  /** Zeros everywhere. */
+  clear(): void {
+    const encoder = this.#device.gpu.createCommandEncoder();
+    for (const buffer of this.#buffers) encoder.clearBuffer(buffer);
+    this.#device.gpu.queue.submit([encoder.finish()]);
   }
 
   /** Where a tensor lies, as a plan takes it. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../base/errors.ts';
@@ -74,11 +75,10 @@ async function flushDirectory(directory: string): Promise<void> {
   }
 }
 
-let writes = 0;
-
 async function writeAtomic(path: string, content: FileContent): Promise<void> {
   const parts = typeof content === 'string' ? [new TextEncoder().encode(content)] : [content].flat();
-  const aside = `${path}.${process.pid}-${writes++}.tmp`;
+  // What a process that was killed left behind may have any name but this one.
+  const aside = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     const file = await open(aside, 'wx');
     try {
@@ -107,5 +107,6 @@ export const nodeFiles: FileSystem = {
   exists,
   list: (directory) => named('list', directory, () => list(directory)),
   writeAtomic: (path, content) => named('write', path, () => writeAtomic(path, content)),
+  remove: (path) => named('remove', path, () => rm(path, { force: true })),
   makeDirectory: (path) => named('make the folder', path, async () => void (await mkdir(path, { recursive: true }))),
 };

@@ -23,6 +23,11 @@ const cases: readonly Case<BceAttributes>[] = [
   batch(67, 0.4),
   { ...batch(6, 2), name: '6 logits, the loss times 0.4', attributes: { positiveWeight: 2, weight: 0.4 } },
   {
+    ...batch(7, 1.5),
+    name: '7 logits, weights of their own',
+    inputs: [...batch(7, 1.5).inputs, given([7], [0.25, 0.75, 1, 0, 0.6, 2, 0.4])],
+  },
+  {
     name: 'logits of +-100 and +-20, right and wrong',
     inputs: [given([8, 1, 1, 1], [-100, 100, -100, 100, -20, 20, -20, 20]), given([8], [0, 1, 1, 0, 0, 1, 1, 0])],
     attributes: { positiveWeight: 1 },

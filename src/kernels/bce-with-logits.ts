@@ -16,13 +16,15 @@ function launch(entry: 'loss' | 'gradient', { inputs, outputs, attributes }: Lau
   const x = required(inputs[0], 'bce_with_logits: logits');
   const targets = required(inputs[1], 'bce_with_logits: targets');
   const result = required(outputs[0], 'bce_with_logits: result');
+  const [, , weights] = inputs;
   const count = elementCount(x.shape);
   return [
     {
       shader: 'bce_with_logits.wgsl',
       entry,
-      constants: { LANES },
-      bindings: { x, targets, result },
+      constants: { LANES, WEIGHTED: String(weights !== undefined) },
+      // Every binding needs a buffer, used or not.
+      bindings: { x, targets, result, weights: weights ?? targets },
       uniforms: {
         count,
         xOffset: x.offset,
@@ -30,37 +32,44 @@ function launch(entry: 'loss' | 'gradient', { inputs, outputs, attributes }: Lau
         resultOffset: result.offset,
         positiveWeight: attributes.positiveWeight,
         weight: attributes.weight ?? 1,
+        weightsOffset: weights?.offset ?? 0,
       },
       workgroups: [entry === 'loss' ? 1 : ceilDivide(count, LANES), 1, 1] as [number, number, number],
     },
   ];
 }
 
-/** Mean binary cross-entropy of logits: logits of N elements, targets [N] of 0 and 1 -> loss [1]. */
+/**
+ * Mean binary cross-entropy of logits: logits of N elements, targets [N] of 0 and 1 -> loss [1]. `weights` [N]: how much
+ * each counts; the mean is still over N, as PyTorch's binary_cross_entropy_with_logits takes it.
+ */
 export const bceWithLogits: OpDefinition<BceAttributes> = {
   name: 'bce_with_logits',
-  inputs: ['logits', 'targets'],
+  inputs: ['logits', 'targets', 'weights?'],
   outputs: ['loss'],
-  shape([logits, targets]) {
-    if (elementCount(logits?.shape ?? []) !== elementCount(targets?.shape ?? [])) {
+  shape([logits, targets, weights]) {
+    const count = elementCount(logits?.shape ?? []);
+    for (const [name, other] of Object.entries({ targets, weights })) {
+      if (name === 'weights' && !other) continue;
+      if (elementCount(other?.shape ?? []) === count) continue;
       throw new ShapeError(
-        `bce_with_logits: logits ${formatShape(logits?.shape ?? [])} and targets ` +
-          `${formatShape(targets?.shape ?? [])} differ in their number of elements`,
+        `bce_with_logits: logits ${formatShape(logits?.shape ?? [])} and ${name} ` +
+          `${formatShape(other?.shape ?? [])} differ in their number of elements`,
       );
     }
     return [f32(1)];
   },
   cost: ({ inputs }) => ({ flops: 10 * elementCount(inputs[0]?.shape ?? []), bytes: bytesOf(...inputs) }),
   variants: [{ name: 'serial', fits: () => true, launches: (context) => launch('loss', context) }],
-  backward({ inputs: [logits, targets], attributes, emit }) {
-    return [emit(bceWithLogitsGradient, [logits, targets], attributes)[0], undefined];
+  backward({ inputs: [logits, targets, weights], attributes, emit }) {
+    return [emit(bceWithLogitsGradient, [logits, targets, weights], attributes)[0], undefined, undefined];
   },
 };
 
 /** Gradient of the mean binary cross-entropy (the loss is the end of the graph, so its own gradient is 1). */
 export const bceWithLogitsGradient: OpDefinition<BceAttributes> = {
   name: 'bce_with_logits_gradient',
-  inputs: ['logits', 'targets'],
+  inputs: ['logits', 'targets', 'weights?'],
   outputs: ['dlogits'],
   shape: ([logits]) => [required(logits, 'bce_with_logits_gradient: logits')],
   cost: ({ inputs }) => ({ flops: 10 * elementCount(inputs[0]?.shape ?? []), bytes: bytesOf(...inputs) }),

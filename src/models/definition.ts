@@ -39,6 +39,15 @@ export interface ModelDefinition {
   build(network: Network, image: Tensor, outputs: number): Outputs;
 }
 
+/**
+ * Whether a layer belongs to what a network sees rather than to what it says: all but the module that the head lies in
+ * (torchvision's `classifier` or `fc`) and the auxiliary classifier's own linear layer.
+ */
+export function isFeature({ head, auxiliary }: ModelDefinition, name: string): boolean {
+  const classifiers = [head.split('.')[0], ...(auxiliary ? [auxiliary.head] : [])];
+  return !classifiers.some((module) => `${name}.`.startsWith(`${module}.`));
+}
+
 /** Smallest width and height of an image that the network can be trained on, in pixels. */
 export const smallestTrainingImage = (definition: ModelDefinition): number =>
   definition.smallestTrainingImage ?? definition.smallestImage;

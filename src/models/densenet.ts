@@ -60,6 +60,8 @@ function denseBlock(network: Network, name: string, input: Tensor, layers: numbe
     y = network.conv2d(`${scope}.conv1`, y, { channels: BOTTLENECK * growth, kernel: 1, initialiser: CONV });
     y = network.batchNorm(`${scope}.norm2`, y, { activation: 'relu' });
     y = network.conv2d(`${scope}.conv2`, y, { channels: growth, kernel: 3, padding: 1, initialiser: CONV });
+    // torchvision's drop_rate.
+    y = network.dropout(`${scope}.dropout`, y, 0);
     x = network.concat([x, y]);
   }
   return x;

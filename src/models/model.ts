@@ -19,15 +19,22 @@ export const IMAGENET_CLASSES = 1000;
 /** Batch norm's count of training batches in a state_dict: one int64 per normalisation. */
 const BATCH_COUNT = 'num_batches_tracked';
 
-/** The model's state, found by tracing it once for training at its smallest image. */
-export function stateSpecs(definition: ModelDefinition, outputs: number): StateSpec[] {
+/** A network, traced once for training at its smallest image. */
+function traceSmallest(definition: ModelDefinition, outputs: number): Network {
   const graph = new Graph();
   const network = new Network(graph, { training: true, step: graph.input('step', [STEP_WORDS], 'u32') });
   const size = smallestTrainingImage(definition);
   const image = network.declarePadded(graph.input('image', [2, size, size, 4]), 3);
   definition.build(network, image, outputs);
-  return network.states.map(({ spec }) => spec);
+  return network;
 }
+
+/** The model's state. */
+export const stateSpecs = (definition: ModelDefinition, outputs: number): StateSpec[] =>
+  traceSmallest(definition, outputs).states.map(({ spec }) => spec);
+
+/** Whether a network has layers of dropout, whatever their probability. */
+export const hasDropout = (definition: ModelDefinition): boolean => traceSmallest(definition, 1).dropouts > 0;
 
 /** Every key of the state_dict with PyTorch's shape, in PyTorch's order. */
 export function stateKeys(specs: readonly StateSpec[]): ExpectedTensor[] {

@@ -84,16 +84,37 @@ export class Network {
   readonly #step: Tensor | undefined;
   readonly #seed: number;
   readonly #dropout: number | undefined;
+  readonly #frozen: (name: string) => boolean;
+  /** Layers of dropout so far, whatever their probability. */
+  dropouts = 0;
   /** Channels of feature maps that are padded with zeros to a multiple of four. */
   readonly #channels = new Map<Tensor, number>();
 
-  /** `dropout`: probability of every dropout layer; default: each layer's own. */
-  constructor(graph: Graph, options: { training: boolean; step?: Tensor; seed?: number; dropout?: number }) {
+  /**
+   * `dropout`: probability of every dropout layer; default: each layer's own. `frozen`: which layers, by name, are not
+   * trained: they learn nothing, and batch norm among them goes by its running statistics, which stay as they are.
+   */
+  constructor(
+    graph: Graph,
+    options: {
+      training: boolean;
+      step?: Tensor;
+      seed?: number;
+      dropout?: number | undefined;
+      frozen?: (name: string) => boolean;
+    },
+  ) {
     this.graph = graph;
     this.training = options.training;
     this.#step = options.step;
     this.#seed = options.seed ?? 0;
     this.#dropout = options.dropout;
+    this.#frozen = options.frozen ?? (() => false);
+  }
+
+  /** Whether the layer, or the tensor of its state, of this name is not trained. */
+  isFrozen(name: string): boolean {
+    return this.#frozen(name);
   }
 
   /** Says that a feature map has `channels` channels and zeros beyond them. */
@@ -195,11 +216,12 @@ export class Network {
       ['running_mean', 0],
       ['running_var', 1],
     ]);
+    const training = this.training && !this.isFrozen(name);
     return this.#emit(name, () => {
-      const moments = this.training ? this.graph.emit(batchNormMoments, [x], {})[0] : undefined;
+      const moments = training ? this.graph.emit(batchNormMoments, [x], {})[0] : undefined;
       const fold = { epsilon, momentum, count: rowsOf(x.shape) };
       const [affine] = this.graph.emit(batchNormFold, [weight, running, moments], fold);
-      return this.graph.emit(batchNormApply, [x, weight, affine], { training: this.training, activation });
+      return this.graph.emit(batchNormApply, [x, weight, affine], { training, activation });
     });
   }
 
@@ -239,6 +261,7 @@ export class Network {
 
   /** Dropout in training, nothing otherwise. */
   dropout(name: string, x: Tensor, ownProbability: number): Tensor {
+    this.dropouts++;
     const probability = this.#dropout ?? ownProbability;
     if (!this.training || probability === 0) return x;
     const step = required(this.#step, 'the step of a training network');

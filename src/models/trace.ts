@@ -11,22 +11,25 @@ export interface TracedLoss {
   readonly logits: Tensor;
   /** Mean binary cross-entropy of the batch, [1]; with an auxiliary classifier, its own is added by its weight. */
   readonly loss: Tensor;
-  /** Every parameter that the loss depends on, with its gradient. */
+  /** Every parameter that is learned and that the loss depends on, with its gradient. */
   readonly gradients: readonly { readonly spec: StateSpec; readonly parameter: Tensor; readonly gradient: Tensor }[];
 }
 
-/** Traces forward, loss and backward. image: [N,S,S,4], declared padded from three channels; targets: [N] of 0 and 1. */
+/**
+ * Traces forward, loss and backward. image: [N,S,S,4], declared padded from three channels; targets: [N] of 0 and 1;
+ * weights: [N], how much each image counts.
+ */
 export function traceLoss(
   network: Network,
   definition: ModelDefinition,
-  { image, targets, outputs }: { image: Tensor; targets: Tensor; outputs: number },
+  { image, targets, weights, outputs }: { image: Tensor; targets: Tensor; weights?: Tensor; outputs: number },
 ): TracedLoss {
   const { graph } = network;
   const { logits, auxiliary } = definition.build(network, image, outputs);
   const lossOf = (from: Tensor, weight: number) =>
-    required(graph.emit(bceWithLogits, [from, targets], { positiveWeight: 1, weight })[0], 'loss');
+    required(graph.emit(bceWithLogits, [from, targets, weights], { positiveWeight: 1, weight })[0], 'loss');
   const losses = [lossOf(logits, 1), ...(auxiliary ? [lossOf(auxiliary.logits, auxiliary.weight)] : [])];
-  const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter');
+  const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter' && !network.isFrozen(spec.name));
   const wanted = parameters.map(({ tensor }) => tensor);
   const found = gradients(graph, wanted, losses);
   const [own, side] = losses as [Tensor, Tensor?];

@@ -1,6 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import type { Model } from '../models/model.ts';
-import type { RunProgress } from './run-state.ts';
+import { type RunProgress, whereItStands } from './run-state.ts';
 
 /** The first tensor of a model's state that holds NaN or infinity: a ReLU may hide it from the loss for a while. */
 export async function firstNotFinite({ parameters, statistics }: Model): Promise<string | undefined> {
@@ -10,11 +10,11 @@ export async function firstNotFinite({ parameters, statistics }: Model): Promise
   return undefined;
 }
 
-/** The error of a run that has run away; `what` such as `the loss became NaN`, `before`: the progress that is saved. */
-export function diverged(what: string, before: RunProgress): UserError {
-  const kept = before.epoch > 0 ? `the run folder keeps epoch ${before.epoch}` : 'no epoch is saved yet';
-  const rate = before.schedule.learningRate;
+/** The error of a run that has run away; `what` such as `the loss of step 7 of epoch 2 became NaN`, `saved`: what is kept. */
+export function diverged(what: string, saved: RunProgress): UserError {
+  const stands = whereItStands(saved);
+  const kept = stands ? `the run folder keeps ${stands}` : 'nothing is saved yet';
   return new UserError(
-    `${what} in epoch ${before.epoch + 1} at learning rate ${rate}: ${kept}; go on with --resume and a lower --lr`,
+    `${what} at learning rate ${saved.schedule.learningRate}: ${kept}; go on with --resume and a lower --lr`,
   );
 }

@@ -1,4 +1,5 @@
-import { readAhead, trainingOrder } from '../data/batches.ts';
+import type { UserError } from '../base/errors.ts';
+import { type Batch, readAhead, trainingOrder } from '../data/batches.ts';
 import type { PackedSplit } from '../data/packed.ts';
 import type { Pending } from '../gpu/readback.ts';
 import type { Inference } from '../models/inference.ts';
@@ -7,8 +8,8 @@ import { diverged, firstNotFinite } from './diverged.ts';
 import { levels } from './metrics.ts';
 import { PLATEAU_DEFAULTS, plateauStart, plateauStep } from './plateau.ts';
 import { predictSplit, type SplitPredictions } from './predict-split.ts';
-import type { EpochMetrics, RunProgress } from './run-state.ts';
-import type { TrainingStep } from './step.ts';
+import { type EpochMetrics, isBest, type RunProgress } from './run-state.ts';
+import type { TrainingBatch, TrainingStep } from './step.ts';
 
 /** Losses are read this many steps late, so that the GPU never waits for the host. */
 const LATE = 2;
@@ -23,6 +24,10 @@ export interface LoopOptions {
   readonly best: 'loss' | 'kappa';
   /** Ends after so many optimiser steps, counted from the run's first. */
   readonly maxSteps: number | undefined;
+  /** Ends after so many epochs without a better one, by the measure `best`. */
+  readonly earlyStop: number | undefined;
+  /** Saves within an epoch, each time so many seconds have gone by since the last save. */
+  readonly saveSeconds: number;
 }
 
 /** What the loop tells while it runs; `save` is awaited. */
@@ -32,8 +37,8 @@ export interface LoopEvents {
   onValidation?(done: number, total: number): void;
   /** After an epoch is saved. */
   onEpoch?(progress: RunProgress, improved: boolean): void;
-  /** After each epoch, and where the run stops within one; `improved`: the model is the best so far. */
-  save(progress: RunProgress, improved: boolean): Promise<void>;
+  /** After each epoch, now and then within one, and where the run stops there. */
+  save(progress: RunProgress): Promise<void>;
 }
 
 export interface LoopParts {
@@ -42,6 +47,8 @@ export interface LoopParts {
   readonly inference: Inference;
   readonly train: PackedSplit;
   readonly valid: PackedSplit;
+  /** How much each training image counts, in the split's order; default: all the same. */
+  readonly imageWeights?: Float32Array | undefined;
   readonly signal: AbortSignal;
   /** Seconds; any origin. */
   readonly now: () => number;
@@ -55,9 +62,16 @@ export const startOfRun = (learningRate: number): RunProgress => ({
   epoch: 0,
   ...NO_BATCHES,
   schedule: plateauStart(learningRate),
+  askedRate: learningRate,
   best: null,
   history: [],
 });
+
+/** Whether a run ended before its last epoch because no epoch became better for too long. */
+export const isStoppedEarly = (
+  { epoch, best }: RunProgress,
+  { epochs, earlyStop }: Pick<LoopOptions, 'epochs' | 'earlyStop'>,
+): boolean => earlyStop !== undefined && best !== null && epoch < epochs && epoch - best.epoch >= earlyStop;
 
 /**
  * Trains from `start` to the end, epoch by epoch, and returns where it ended: within an epoch where the steps are used up
@@ -70,23 +84,19 @@ export async function trainLoop(
   start: RunProgress,
   events: LoopEvents,
 ): Promise<RunProgress> {
-  const save = async (progress: RunProgress, before: RunProgress) => {
-    const broken = await firstNotFinite(parts.model);
-    if (broken) throw diverged(`${broken} is no longer finite`, before);
-    await events.save(progress, progress.best !== before.best);
-  };
+  const keep = keeper(parts, options, start, events);
   let progress = start;
-  while (progress.epoch < options.epochs && !stepsUsedUp(parts, options)) {
-    const epoch = await runEpoch(parts, options, progress, events);
+  while (progress.epoch < options.epochs && !isStoppedEarly(progress, options) && !stepsUsedUp(parts, options)) {
+    const epoch = await runEpoch(parts, options, progress, { events, keep });
     const { done } = epoch;
     const validation = epoch.complete ? await validate(parts, events) : undefined;
     if (!validation) {
       const stopped = { ...progress, ...done };
-      await save(stopped, progress);
+      await keep.save(stopped);
       parts.signal.throwIfAborted();
       return stopped;
     }
-    if (!Number.isFinite(validation.loss)) throw diverged(`the validation loss became ${validation.loss}`, progress);
+    if (!Number.isFinite(validation.loss)) throw keep.diverged(`the validation loss became ${validation.loss}`);
     const metrics: EpochMetrics = {
       epoch: progress.epoch + 1,
       train_loss: done.lossSum / Math.max(1, done.batch),
@@ -95,13 +105,43 @@ export async function trainLoop(
       images_per_s: done.images / Math.max(done.seconds, 1e-9),
       ...levels(validation.predictions),
     };
-    const next = afterEpoch(progress, metrics, options);
-    await save(next, progress);
-    events.onEpoch?.(next, next.best !== progress.best);
-    progress = next;
+    progress = afterEpoch(progress, metrics, options);
+    await keep.save(progress);
+    events.onEpoch?.(progress, isBest(progress));
     if (progress.epoch < options.epochs) parts.signal.throwIfAborted();
   }
   return progress;
+}
+
+/** Saves what is finite, and knows what is saved. */
+interface Keeper {
+  save(progress: RunProgress): Promise<void>;
+  /** Whether the last save, or the start, is long enough ago for one within an epoch. */
+  isDue(): boolean;
+  /** The error of a run that has run away since the last save. */
+  diverged(what: string): UserError;
+}
+
+function keeper(
+  { model, now }: LoopParts,
+  { saveSeconds }: LoopOptions,
+  start: RunProgress,
+  events: LoopEvents,
+): Keeper {
+  let saved = start;
+  let at = now();
+  const keep: Keeper = {
+    async save(progress) {
+      const broken = await firstNotFinite(model);
+      if (broken) throw keep.diverged(`${broken} is no longer finite`);
+      await events.save(progress);
+      saved = progress;
+      at = now();
+    },
+    isDue: () => now() - at >= saveSeconds,
+    diverged: (what) => diverged(what, saved),
+  };
+  return keep;
 }
 
 /** What the network says of the validation split; undefined where the run is interrupted. */
@@ -132,7 +172,7 @@ async function runEpoch(
   parts: LoopParts,
   options: LoopOptions,
   progress: RunProgress,
-  events: LoopEvents,
+  { events, keep }: { events: LoopEvents; keep: Keeper },
 ): Promise<EpochPart> {
   const { step, train, signal, now } = parts;
   const { seed, maxRotation } = options;
@@ -148,30 +188,44 @@ async function runEpoch(
   const collect = async () => {
     const loss = new Float32Array(await (pending.shift() as Pending).value)[0] as number;
     read++;
-    if (!Number.isFinite(loss)) throw diverged(`the loss of step ${read} became ${loss}`, progress);
+    if (!Number.isFinite(loss)) throw keep.diverged(`the loss of step ${read} of epoch ${epoch} became ${loss}`);
     lossSum += loss;
     tell();
   };
   const began = now();
+  let paused = 0;
+  const done = () => {
+    const seconds = progress.seconds + now() - began - paused;
+    return { batch, lossSum, seconds, images: progress.images + (batch - progress.batch) * step.batchSize };
+  };
   tell();
   for await (const next of readAhead(train, order.slice(batch), step.batchSize, augmentation)) {
     if (signal.aborted || stepsUsedUp(parts, options)) break;
-    pending.push(await step.run(next, progress.schedule.learningRate));
+    pending.push(await step.run(weighed(next, parts.imageWeights), progress.schedule.learningRate));
     batch++;
     if (pending.length > LATE) await collect();
+    if (keep.isDue() && batch < order.length) {
+      while (pending.length > 0) await collect();
+      const before = now();
+      await keep.save({ ...progress, ...done() });
+      paused += now() - before;
+    }
     // Signals and timers are handled here even where the GPU answers at once.
     await new Promise((resolve) => setTimeout(resolve));
   }
   while (pending.length > 0) await collect();
-  const seconds = progress.seconds + now() - began;
-  const trained = progress.images + (batch - progress.batch) * step.batchSize;
-  return { done: { batch, lossSum, seconds, images: trained }, complete: batch === order.length };
+  return { done: done(), complete: batch === order.length };
 }
+
+/** A batch with the weights of its images. */
+const weighed = (batch: Batch, weights: Float32Array | undefined): TrainingBatch =>
+  weights ? { ...batch, weights: Float32Array.from(batch.images, (image) => weights[image] as number) } : batch;
 
 function afterEpoch(progress: RunProgress, metrics: EpochMetrics, options: LoopOptions): RunProgress {
   const value = options.best === 'loss' ? -metrics.valid_loss : (metrics.studies.kappa ?? -1);
   const improved = progress.best === null || value > progress.best.value;
   return {
+    ...progress,
     epoch: metrics.epoch,
     ...NO_BATCHES,
     schedule: plateauStep(progress.schedule, metrics.valid_loss, {

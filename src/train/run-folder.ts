@@ -5,8 +5,9 @@ import type { PassName } from '../graph/passes/index.ts';
 import type { Normalisation } from '../kernels/augment.ts';
 import type { Model } from '../models/model.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
+import type { StateDict } from '../weights/tensor-data.ts';
 import { type ChoicesFile, formatChoices, parseChoices } from './choices-file.ts';
-import { packState, type RunProgress } from './run-state.ts';
+import { isBest, packState, type RunProgress, readProgress } from './run-state.ts';
 import type { AdamState } from './step.ts';
 
 /**
@@ -29,6 +30,17 @@ export interface RunConfig {
   readonly plateau_patience: number;
   readonly best: 'loss' | 'kappa';
   readonly pretrained: string | null;
+  /** What does not learn, and in which first epochs; null: in all. */
+  readonly freeze: 'features' | null;
+  readonly freeze_epochs: number | null;
+  /** Probability of every dropout layer; null: each layer's own. */
+  readonly dropout: number | null;
+  /** Whether the training loss weighs images by region and class. */
+  readonly class_weights: boolean;
+  /** Epochs without a better one after which the run ends. */
+  readonly early_stop: number | null;
+  /** Between two saves within an epoch. */
+  readonly save_minutes: number;
   /** Only the first so many images of each split. */
   readonly limit: number | null;
   /** Rewrites of the plan that are left out. */
@@ -50,7 +62,20 @@ export const RUN_FILES = {
   best: 'best.safetensors',
   last: 'last.safetensors',
   predictions: 'predictions.csv',
+  lock: 'lock',
 } as const;
+
+/** What a config of before there was such an option means. */
+const ABSENT = {
+  normalisation: 'imagenet',
+  no_fuse: [],
+  freeze: null,
+  freeze_epochs: null,
+  dropout: null,
+  class_weights: false,
+  early_stop: null,
+  save_minutes: 10,
+} as const satisfies Partial<RunConfig>;
 
 /** The files of a run. */
 export class RunFolder {
@@ -66,9 +91,14 @@ export class RunFolder {
     return `${this.path}/${RUN_FILES[name]}`;
   }
 
+  /** Whether the folder holds a run. */
+  hasConfig(): Promise<boolean> {
+    return this.#files.exists(this.file('config'));
+  }
+
   /** Throws where the folder holds a run already. */
   async refuseExisting(): Promise<void> {
-    if (await this.#files.exists(this.file('config'))) {
+    if (await this.hasConfig()) {
       throw new UserError(
         `${this.path} holds a run already: go on with --resume ${this.path}, or choose another --out`,
       );
@@ -82,7 +112,7 @@ export class RunFolder {
 
   async readConfig(): Promise<RunConfig> {
     const file = this.file('config');
-    if (!(await this.#files.exists(file))) {
+    if (!(await this.hasConfig())) {
       throw new UserError(`${this.path} is no run folder: it has no ${RUN_FILES.config}`);
     }
     const config = parseObject(await this.#files.readText(file));
@@ -90,10 +120,7 @@ export class RunFolder {
       throw new UserError(`${file} is no run's config: expected a JSON object with "model" and "image_size"`);
     }
     // Older runs took every batch whole.
-    config.micro_batch ??= config.batch_size;
-    config.normalisation ??= 'imagenet';
-    config.no_fuse ??= [];
-    return config as unknown as RunConfig;
+    return { ...ABSENT, micro_batch: config.batch_size, ...config } as unknown as RunConfig;
   }
 
   /** Writes which kernels the run takes. */
@@ -113,24 +140,49 @@ export class RunFolder {
     return (await this.#files.exists(this.file('state'))) ? this.#files.readBytes(this.file('state')) : undefined;
   }
 
-  /** Writes the weights as last, and as best where they are `improved`, the metrics, and the state. */
-  async save(
-    model: Model,
-    adam: AdamState,
-    progress: RunProgress,
-    { improved, imageSize }: { improved: boolean; imageSize: number },
-  ): Promise<void> {
-    const metadata = {
-      model: model.definition.name,
+  /** Where the saved run stands; undefined where none is saved yet. */
+  async readProgress(model: string): Promise<RunProgress | undefined> {
+    const state = await this.readState();
+    return state && readProgress(this.file('state'), state, model);
+  }
+
+  /** Writes the state and then, from it, the other files of a run. */
+  async save(model: Model, adam: AdamState, progress: RunProgress, imageSize: number): Promise<void> {
+    const weights = await model.stateDict();
+    await this.#files.writeAtomic(this.file('state'), await packState(weights, model, adam, progress));
+    await this.#derive(weights, model, progress, imageSize);
+  }
+
+  /**
+   * Makes a run's files those of its state, which the model holds: a run may have ended anywhere between two writes. A
+   * best epoch whose weights are gone is forgotten. Returns the progress that the files stand for.
+   */
+  async restore(model: Model, progress: RunProgress, imageSize: number): Promise<RunProgress> {
+    await this.#derive(await model.stateDict(), model, progress, imageSize);
+    return (await this.#files.exists(this.file('best'))) ? progress : { ...progress, best: null };
+  }
+
+  /** The weights as last, and as best where they are the best, and the metrics. */
+  async #derive(weights: StateDict, model: Model, progress: RunProgress, imageSize: number): Promise<void> {
+    const { definition, normalisation } = model;
+    const bytes = writeSafetensors(weights, {
+      model: definition.name,
       image_size: String(imageSize),
-      normalisation: model.normalisation,
-    };
-    const weights = writeSafetensors(await model.stateDict(), metadata);
-    if (improved) await this.#files.writeAtomic(this.file('best'), weights);
-    await this.#files.writeAtomic(this.file('last'), weights);
+      normalisation,
+    });
+    if (isBest(progress)) await this.#files.writeAtomic(this.file('best'), bytes);
+    await this.#files.writeAtomic(this.file('last'), bytes);
     const lines = progress.history.map((epoch) => `${JSON.stringify(epoch)}\n`);
     await this.#files.writeAtomic(this.file('metrics'), lines.join(''));
-    // Last of all: a run that dies before this is resumed from the state before and writes the other files again.
-    await this.#files.writeAtomic(this.file('state'), await packState(model, adam, progress));
+  }
+
+  /** Removes what training that was killed while it wrote left beside its files. */
+  async removeLeftovers(): Promise<void> {
+    const { config, choices, metrics, state, best, last } = RUN_FILES;
+    const own: readonly string[] = [config, choices, metrics, state, best, last];
+    for (const name of await this.#files.list(this.path)) {
+      const [, target = ''] = /^(.+)\.[0-9a-f-]+\.tmp$/.exec(name) ?? [];
+      if (own.includes(target)) await this.#files.remove(`${this.path}/${name}`);
+    }
   }
 }

@@ -1,4 +1,6 @@
 import { required, UserError } from '../base/errors.ts';
+import { parseObject } from '../base/json.ts';
+import { formatShape } from '../base/shape.ts';
 import type { Model } from '../models/model.ts';
 import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
 import { type StateDict, toFloat32 } from '../weights/tensor-data.ts';
@@ -26,6 +28,8 @@ export interface RunProgress {
   readonly seconds: number;
   readonly images: number;
   readonly schedule: PlateauState;
+  /** The learning rate that was asked for last, from which the schedule went on; older states do not tell. */
+  readonly askedRate?: number;
   /** The best epoch so far and its measure; null before the first. */
   readonly best: { readonly epoch: number; readonly value: number } | null;
   readonly history: readonly EpochMetrics[];
@@ -34,37 +38,99 @@ export interface RunProgress {
 const MOMENTS = { first: 'adam.exp_avg.', second: 'adam.exp_avg_sq.' } as const;
 const WEIGHTS = 'model.';
 
-/** Everything a resume needs in one file: weights, Adam's moments and step count, and the progress as metadata. */
-export async function packState(model: Model, adam: AdamState, progress: RunProgress): Promise<Uint8Array> {
+/** Whether the weights of a state are those of the best epoch so far. */
+export const isBest = ({ best, epoch, batch }: RunProgress): boolean => best?.epoch === epoch && batch === 0;
+
+/** Where a run stands, in words such as `epoch 3` or `step 40 of epoch 4`; undefined at its start. */
+export function whereItStands({ epoch, batch }: RunProgress): string | undefined {
+  if (batch > 0) return `step ${batch} of epoch ${epoch + 1}`;
+  return epoch === 0 ? undefined : `epoch ${epoch}`;
+}
+
+/**
+ * Everything a resume needs in one file: weights, Adam's moments and step counts, and the progress as metadata.
+ * `weights`: the model's state_dict.
+ */
+export async function packState(
+  weights: StateDict,
+  model: Model,
+  adam: AdamState,
+  progress: RunProgress,
+): Promise<Uint8Array> {
   const tensors: StateDict = new Map();
-  for (const [key, tensor] of await model.stateDict()) tensors.set(WEIGHTS + key, tensor);
+  for (const [key, tensor] of weights) tensors.set(WEIGHTS + key, tensor);
   for (const moment of ['first', 'second'] as const) {
     for (const [key, tensor] of model.named(await adam[moment].read())) tensors.set(MOMENTS[moment] + key, tensor);
   }
-  const metadata = { progress: JSON.stringify(progress), steps: String(adam.steps), model: model.definition.name };
-  return writeSafetensors(tensors, metadata);
+  const steps = { steps: String(adam.steps), adam_began: String(adam.began) };
+  return writeSafetensors(tensors, { progress: JSON.stringify(progress), ...steps, model: model.definition.name });
 }
 
-/** Takes a state file over into the model and Adam; `file` is for messages. */
-export function unpackState(file: string, bytes: Uint8Array, model: Model, adam: AdamState): RunProgress {
+/** The state file of a run: its tensors, and where the run stands. */
+interface StateFile {
+  readonly tensors: StateDict;
+  readonly steps: number;
+  readonly began: number;
+  readonly progress: RunProgress;
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** The progress that a state's metadata holds; undefined where it holds none. */
+function parseProgress(text: string): RunProgress | undefined {
+  // Older states lack the pace.
+  const progress = { seconds: 0, images: 0, ...parseObject(text) } as Partial<RunProgress>;
+  const { epoch, batch, lossSum, seconds, images, schedule, history, best } = progress;
+  const known =
+    isCount(epoch) &&
+    isCount(batch) &&
+    [lossSum, seconds, images, schedule?.learningRate].every(Number.isFinite) &&
+    Array.isArray(history) &&
+    best !== undefined;
+  return known ? (progress as RunProgress) : undefined;
+}
+
+function readState(file: string, bytes: Uint8Array, model: string): StateFile {
   const { tensors, metadata } = readSafetensors(file, bytes);
-  if (metadata.model !== model.definition.name || !metadata.progress || !metadata.steps) {
+  if (metadata.model !== model) {
     throw new UserError(
-      `${file}: expected the state of a ${model.definition.name} run but it is ` +
+      `${file}: expected the state of a ${model} run but it is ` +
         `${metadata.model ? `one of ${metadata.model}` : 'another file'}: resume the run folder it belongs to`,
     );
   }
+  const progress = parseProgress(metadata.progress ?? '');
+  const [steps, began] = [Number(metadata.steps), Number(metadata.adam_began ?? 0)];
+  if (progress && isCount(steps) && isCount(began)) return { tensors, steps, began, progress };
+  throw new UserError(`${file} does not say where its run stands: start a new run from it with --pretrained`);
+}
+
+/** Where the run of a state file stands. */
+export const readProgress = (file: string, bytes: Uint8Array, model: string): RunProgress =>
+  readState(file, bytes, model).progress;
+
+/** Takes a state file over into the model and Adam, all of it or nothing; `file` is for messages. */
+export function unpackState(file: string, bytes: Uint8Array, model: Model, adam: AdamState): RunProgress {
+  const { tensors, steps, began, progress } = readState(file, bytes, model.definition.name);
   const part = (prefix: string): StateDict =>
     new Map(
       [...tensors].flatMap(([key, tensor]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), tensor]] : [])),
     );
+  const moments = { first: part(MOMENTS.first), second: part(MOMENTS.second) };
+  for (const { key, shape } of model.specs.flatMap(({ kind, entries }) => (kind === 'parameter' ? entries : []))) {
+    for (const moment of ['first', 'second'] as const) {
+      const found = moments[moment].get(key);
+      if (found && formatShape(found.shape) === formatShape(shape)) continue;
+      throw new UserError(
+        `${file}: ${MOMENTS[moment]}${key} is ${found ? formatShape(found.shape) : 'missing'}, expected ` +
+          `${formatShape(shape)}: resume the run folder it belongs to`,
+      );
+    }
+  }
   model.load(file, part(WEIGHTS), model.normalisation);
   for (const moment of ['first', 'second'] as const) {
-    const values = part(MOMENTS[moment]);
-    model.writeNamed(adam[moment], (key) => toFloat32(required(values.get(key), `${file}: ${MOMENTS[moment]}${key}`)));
+    model.writeNamed(adam[moment], (key) => toFloat32(required(moments[moment].get(key), key)));
   }
-  adam.steps = Number(metadata.steps);
-  // Older states lack the pace.
-  const progress = JSON.parse(metadata.progress) as Omit<RunProgress, 'seconds' | 'images'>;
-  return { seconds: 0, images: 0, ...progress };
+  adam.steps = steps;
+  adam.began = began;
+  return progress;
 }

@@ -1,4 +1,4 @@
-import { ShapeError, UserError } from '../base/errors.ts';
+import { required, ShapeError, UserError } from '../base/errors.ts';
 import { type Pending, ReadbackRing } from '../gpu/readback.ts';
 import { Arena, layOut } from '../graph/arena.ts';
 import type { Choices } from '../graph/choices.ts';
@@ -9,6 +9,7 @@ import type { External, Plan } from '../graph/plan.ts';
 import { Program } from '../graph/program.ts';
 import { accumulateMean, PART_WORDS } from '../kernels/accumulate-mean.ts';
 import { adam, STEP_WORDS } from '../kernels/adam.ts';
+import { isFeature } from '../models/definition.ts';
 import { type ImageBatch, ImageInput } from '../models/images.ts';
 import { checkImageSize } from '../models/inference.ts';
 import type { Model } from '../models/model.ts';
@@ -35,6 +36,12 @@ export interface TrainingOptions {
   readonly channels?: 1 | 3;
   /** Draws the masks of dropout, with the step's number; default 0. */
   readonly seed?: number;
+  /** Probability of every dropout layer; default: each layer's own. */
+  readonly dropout?: number | undefined;
+  /** `features`: only the classifier learns; see isFeature and Network. */
+  readonly freeze?: 'features' | undefined;
+  /** Whether each image counts as much as its batch says. */
+  readonly weighted?: boolean;
   /** Graph passes to leave out. */
   readonly without?: readonly PassName[];
   /** Which variants of the kernels to take; default: the first that fits. */
@@ -44,17 +51,29 @@ export interface TrainingOptions {
 /** A batch with its labels: 1 is abnormal. */
 export interface TrainingBatch extends ImageBatch {
   readonly labels: Float32Array;
+  /** How much each image counts in the loss, for a step that is `weighted`: its mean stays one over the images. */
+  readonly weights?: Float32Array;
 }
 
 /** Adam's moments, in the layout of the model's parameters, and the number of steps taken. */
 export class AdamState {
   readonly first: Arena;
   readonly second: Arena;
+  /** Of the run. */
   steps = 0;
+  /** Those of them that were taken before the moments began. */
+  began = 0;
 
   constructor(model: Model) {
     this.first = new Arena(model.device, 'Adam, first moment', model.parameters.layout);
     this.second = new Arena(model.device, 'Adam, second moment', model.parameters.layout);
+  }
+
+  /** Forgets the moments, as an optimiser does that is made anew; the run's steps are counted on. */
+  restart(): void {
+    this.first.clear();
+    this.second.clear();
+    this.began = this.steps;
   }
 
   destroy(): void {
@@ -69,6 +88,8 @@ export interface TrainingInputs {
   readonly image: Tensor;
   /** [N] of 0 and 1. */
   readonly targets: Tensor;
+  /** [N]: how much each image counts. */
+  readonly weights?: Tensor | undefined;
   /** The scalars of Adam's step; see adamScalars. */
   readonly step: Tensor;
 }
@@ -105,9 +126,14 @@ interface Target {
 const bindingsOf = (arenas: readonly Arena[]) => arenas.flatMap((arena) => arena.bindings());
 
 /** Traces forward, loss and backward; the gradients go into the arena. */
-function traceGradients(model: Model, network: Network, { image, targets }: TrainingInputs, into: Arena) {
+function traceGradients(model: Model, network: Network, { image, targets, weights }: TrainingInputs, into: Arena) {
   const { outputs, definition } = model;
-  const { logits, loss, gradients } = traceLoss(network, definition, { image, targets, outputs });
+  const { logits, loss, gradients } = traceLoss(network, definition, {
+    image,
+    targets,
+    outputs,
+    ...(weights ? { weights } : {}),
+  });
   const places = model.places(network);
   for (const { spec, gradient } of gradients) places.set(gradient, into.place(spec.name));
   return { logits, loss, places };
@@ -178,13 +204,17 @@ function tracePasses(
   return { ...traced, loss, gradients, bindings, update, arenas };
 }
 
-/** The words of Adam's step number `step` (from 1) at a learning rate, as torch.optim.Adam corrects its bias. */
-export function adamScalars(step: number, learningRate: number): Uint32Array<ArrayBuffer> {
+/**
+ * The words of Adam's step number `step` (from 1) at a learning rate, as torch.optim.Adam corrects its bias; the moments
+ * have seen those steps that follow `began`.
+ */
+export function adamScalars(step: number, learningRate: number, began = 0): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(STEP_WORDS);
   words[0] = step;
+  const seen = step - began;
   new Float32Array(words.buffer, 4).set([
-    learningRate / (1 - BETA1 ** step),
-    1 / Math.sqrt(1 - BETA2 ** step),
+    learningRate / (1 - BETA1 ** seen),
+    1 / Math.sqrt(1 - BETA2 ** seen),
     1 - BETA1,
     1 - BETA2,
     EPSILON,
@@ -200,8 +230,11 @@ interface StepParts {
   readonly update: { readonly program: Program; readonly step: Tensor } | undefined;
   readonly images: ImageInput;
   readonly targets: Tensor;
+  readonly weights: Tensor | undefined;
   readonly loss: Tensor;
   readonly gradients: Arena;
+  /** Whether running statistics are updated. */
+  readonly tracks: boolean;
   readonly arenas: readonly Arena[];
 }
 
@@ -238,11 +271,14 @@ export class TrainingStep {
     if (!Number.isInteger(passes)) {
       throw new UserError(`micro-batches of ${microBatch} images do not divide a batch of ${batchSize}`);
     }
-    const { device } = model;
+    const { device, definition } = model;
     const graph = new Graph();
     const step = graph.input('step', [passes === 1 ? STEP_WORDS : PART_WORDS], 'u32');
     const targets = graph.input('targets', [microBatch]);
-    const network = new Network(graph, { training: true, step, seed: options.seed ?? 0 });
+    const weights = options.weighted ? graph.input('weights', [microBatch]) : undefined;
+    const { dropout, seed = 0, freeze } = options;
+    const frozen = (name: string) => freeze === 'features' && isFeature(definition, name);
+    const network = new Network(graph, { training: true, step, seed, dropout, frozen });
     const images = new ImageInput(graph, network, {
       batchSize: microBatch,
       held: batchSize,
@@ -250,7 +286,7 @@ export class TrainingStep {
       channels,
       normalisation: model.normalisation,
     });
-    const inputs = { image: images.image, targets, step };
+    const inputs = { image: images.image, targets, weights, step };
     const traced = await device.allocate((): TracedTraining & Partial<TracedPasses> =>
       passes === 1
         ? traceTraining(model, adamState, network, inputs)
@@ -270,7 +306,8 @@ export class TrainingStep {
           ...chosen,
         }),
       };
-      const parts = { batchSize, program, step, update, images, targets, loss, gradients, arenas };
+      const tracks = network.states.some(({ spec: { kind, name } }) => kind === 'statistics' && !frozen(name));
+      const parts = { batchSize, program, step, update, images, targets, weights, loss, gradients, tracks, arenas };
       return await device.allocate(() => new TrainingStep(model, adamState, parts));
     } catch (error) {
       for (const made of [...programs, ...arenas]) made.destroy();
@@ -281,6 +318,11 @@ export class TrainingStep {
   /** The batch's mean loss, [1]: what the forward pass ends in. */
   get loss(): Tensor {
     return this.#parts.loss;
+  }
+
+  /** Whether a step updates running statistics. */
+  get tracks(): boolean {
+    return this.#parts.tracks;
   }
 
   /** What a step runs: one plan, or that of a pass and that of the update. */
@@ -303,7 +345,7 @@ export class TrainingStep {
     }
     const { program, update, images, loss } = this.#parts;
     images.writeBytes(program, batch);
-    const scalars = adamScalars(++this.adam.steps, learningRate);
+    const scalars = adamScalars(++this.adam.steps, learningRate, this.adam.began);
     if (update) {
       const passes = this.batchSize / this.microBatch;
       // Every pass of a run draws other masks of dropout.
@@ -320,13 +362,16 @@ export class TrainingStep {
 
   /** Forward and backward of micro-batch number `pass`, the bytes of whose images are there. */
   #runPass(batch: TrainingBatch, pass: number, words: Uint32Array<ArrayBuffer>): void {
-    const { program, step, images, targets } = this.#parts;
+    const { program, step, images, targets, weights } = this.#parts;
     const first = pass * this.microBatch;
+    const ofPass = (values: Float32Array) =>
+      values.subarray(first, first + this.microBatch) as Float32Array<ArrayBuffer>;
     program.write(step, words);
     images.writeTable(program, batch, first);
-    program.write(targets, batch.labels.subarray(first, first + this.microBatch) as Float32Array<ArrayBuffer>);
+    program.write(targets, ofPass(batch.labels));
+    if (weights) program.write(weights, ofPass(required(batch.weights, 'weights of the images of a batch')));
     program.run();
-    this.model.batchesTracked++;
+    if (this.tracks) this.model.batchesTracked++;
   }
 
   async destroy(): Promise<void> {

@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { writeSafetensors } from '../../src/weights/safetensors.ts';
 import { temporaryFolder } from '../io/temporary.ts';
 import { makeSet, murad, SMALL, startScript, withoutAdapter } from './murad.ts';
 
@@ -40,6 +41,14 @@ describe('wrong usage: exit code 2, before any data is read', () => {
     ['--image-size 28', 'densenet121 cannot take images of 28 pixels: the smallest --image-size is 29'],
     ['--batch-size 16 --micro-batch 5', '--micro-batch 5 does not divide a batch of 16 images: choose one that does'],
     ['--model resnet9', expect.stringMatching(/^unknown model "resnet9": expected one of densenet121\b/)],
+    ['--freeze head', '--freeze expects features, got "head"'],
+    ['--freeze features', 'frozen features that are drawn at random learn nothing: give --pretrained too'],
+    ['--freeze-epochs 3', 'frozen features that are drawn at random learn nothing: give --pretrained too'],
+    ['--dropout 1', '--dropout expects a probability of at least 0 and below 1, got "1"'],
+    ['--model resnet34 --dropout 0.2', 'resnet34 has no layers of dropout: leave out --dropout'],
+    ['--no-augment --max-rotation 10', '--no-augment turns no image: leave out --max-rotation'],
+    ['--early-stop 0', '--early-stop expects a positive whole number, got "0"'],
+    ['--save-minutes 0', '--save-minutes expects a positive number, got "0"'],
     ['--flag', "unknown option '--flag'; see murad train --help"],
   ])('train %s', async (words, line) => {
     const [code, last] = await failedTraining('--data', 'nowhere', ...words.split(' '));
@@ -188,5 +197,50 @@ describe('run folders and weights', () => {
       1,
       'murad evaluate: begun has no weights yet: go on with murad train --resume begun',
     ]);
+  });
+});
+
+describe('a state that cannot be gone on with: one line, and nothing is lost', () => {
+  const RUN = '--data set --model mobilenet_v2 --image-size 32 --batch-size 4 --limit 8 --epochs 1'.split(' ');
+  const names = () => readdirSync(file('good')).sort();
+  const contents = (run: string) => names().map((name) => readFileSync(file(run, name)));
+
+  /** Resumes a copy of a good run with another state; returns the last line, after checking that the copy is unchanged. */
+  async function resumeWith(change: (state: string) => void): Promise<string> {
+    rmSync(file('copy'), { recursive: true, force: true });
+    cpSync(file('good'), file('copy'), { recursive: true });
+    change(file('copy', 'state.safetensors'));
+    const before = contents('copy');
+    const [code, line] = await failure('train', '--resume', 'copy', '--epochs', '2');
+    expect(code).toBe(1);
+    expect(readdirSync(file('copy')).sort()).toEqual(names());
+    expect(contents('copy').map((bytes, index) => bytes.equals(before[index] as Buffer))).not.toContain(false);
+    return line;
+  }
+
+  test('cut short, of another network, or no state at all', async () => {
+    expect((await murad(folder, 'train', ...RUN, '--out', 'good')).code).toBe(0);
+    expect(await resumeWith((state) => truncateSync(state, 10_000_000))).toMatch(
+      /^murad train: copy\/state\.safetensors: tensor ".+" lies at bytes \d+ to \d+, but the file's data has \d+ bytes; get the file again$/,
+    );
+    expect(await resumeWith((state) => truncateSync(state, 0))).toBe(
+      'murad train: copy/state.safetensors: 0 bytes are too few for a safetensors file; get the file again',
+    );
+    expect(await resumeWith((state) => cpSync(file('good', 'last.safetensors'), state))).toBe(
+      'murad train: copy/state.safetensors does not say where its run stands: start a new run from it with --pretrained',
+    );
+    const other = writeSafetensors(new Map(), { model: 'resnet34', progress: '{}', steps: '1' });
+    expect(await resumeWith((state) => writeFileSync(state, other))).toBe(
+      'murad train: copy/state.safetensors: expected the state of a mobilenet_v2 run but it is one of resnet34: ' +
+        'resume the run folder it belongs to',
+    );
+  });
+
+  test('weights of another network to read with or to start from', async () => {
+    const words = ['--model', 'resnet34', '--image-size', '32', '--data', 'set'];
+    const [code, line] = await failure('evaluate', 'good/best.safetensors', ...words);
+    expect([code, line]).toEqual([1, expect.stringMatching(/^murad evaluate: good\/best\.safetensors: /)]);
+    const begun = await failedTraining(...SMALL, '--model', 'resnet34', '--pretrained', 'good/best.safetensors');
+    expect(begun).toEqual([1, expect.stringMatching(/^murad train: good\/best\.safetensors: /)]);
   });
 });

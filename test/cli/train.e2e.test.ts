@@ -88,6 +88,12 @@ test('train writes the run folder, one JSON object and a line an epoch', async (
     plateau_patience: 10,
     best: 'loss',
     pretrained: null,
+    freeze: null,
+    freeze_epochs: null,
+    dropout: null,
+    class_weights: false,
+    early_stop: null,
+    save_minutes: 10,
     limit: 8,
     no_fuse: [],
     data: 'set',
@@ -185,12 +191,72 @@ describeOnFastAdapter('the same bits', () => {
     const wild = await murad(folder, 'train', '--resume', 'wild', '--epochs', '3', '--lr', '1e30');
     expect(wild).toMatchObject({ code: 1, stdout: '' });
     expect(wild.stderr.at(-1)).toMatch(
-      /^murad train: .+ (became .+|is no longer finite) in epoch 3 at learning rate 1e\+30: the run folder keeps epoch 2; go on with --resume and a lower --lr$/,
+      /^murad train: .+ (of epoch 3 became .+|is no longer finite) at learning rate 1e\+30: the run folder keeps epoch 2; go on with --resume and a lower --lr$/,
     );
     expect({ ...outcome('wild'), state: hash('wild', 'state.safetensors') }).toEqual({ ...whole, state });
     const tamed = await murad(folder, 'train', '--resume', 'wild', '--lr', '1e-5');
     expect(tamed.code).toBe(0);
     expect(metrics('wild').map((epoch) => epoch.learning_rate)).toEqual([1e-4, 1e-4, 1e-5]);
+  });
+
+  test('a run folder belongs to one process, which saves and leaves it where SIGTERM ends it', async () => {
+    const words = '--data set --model mobilenet_v2 --image-size 32 --batch-size 4 --limit 12 --epochs 1000'.split(' ');
+    const { process: running, ended } = start(folder, 'train', ...words, '--save-minutes', '0.001', '--out', 'busy');
+    while (!existsSync(file('busy/state.safetensors'))) await wait(10);
+    for (const own of [
+      [...words, '--out', 'busy'],
+      ['--resume', 'busy'],
+    ]) {
+      const { code, stderr } = await murad(folder, 'train', ...own);
+      expect([code, stderr.at(-1)]).toEqual([
+        1,
+        expect.stringMatching(
+          `^murad train: busy is in use by process ${running.pid} on .+: wait until it ends; if it is gone, remove busy/lock$`,
+        ),
+      ]);
+    }
+    running.kill('SIGTERM');
+    const { code, stderr } = await ended;
+    expect([code, stderr.at(-1)]).toEqual([
+      1,
+      'murad train: interrupted by SIGTERM: the run is saved; go on with murad train --resume busy',
+    ]);
+    expect(readdirSync(file('busy')).filter((name) => /lock|tmp/.test(name))).toEqual([]);
+  });
+
+  test('the options of a recipe are recorded, restored and kept', async () => {
+    const recipe = '--freeze-epochs 1 --class-weights --dropout 0.2 --early-stop 4 --save-minutes 5'.split(' ');
+    const words = [...TWO_EPOCHS, '--pretrained', 'whole/best.safetensors', ...recipe];
+    const { code, stderr } = await murad(folder, 'train', ...words, '--out', 'recipe', '--max-steps', '4');
+    expect(code).toBe(0);
+    expect(stderr).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^abnormal and normal images count: XR_[A-Z]+ \d\.\d\d and \d\.\d\d/),
+        'from epoch 2 on all weights learn; Adam begins anew',
+      ]),
+    );
+    const recorded = {
+      freeze: 'features',
+      freeze_epochs: 1,
+      class_weights: true,
+      dropout: 0.2,
+      early_stop: 4,
+      save_minutes: 5,
+    };
+    expect(JSON.parse(text('recipe', 'config.json'))).toMatchObject(recorded);
+    for (const [option, other] of [
+      ['--dropout 0.3', 'dropout 0.2, not 0.3'],
+      ['--freeze-epochs 2', 'freeze_epochs 1, not 2'],
+    ] as const) {
+      const refused = await murad(folder, 'train', '--resume', 'recipe', ...option.split(' '));
+      expect([refused.code, refused.stderr.at(-1)]).toEqual([
+        2,
+        `murad train: recipe has ${other}: leave that out, or start a new run`,
+      ]);
+    }
+    const resumed = await murad(folder, 'train', '--resume', 'recipe', '--early-stop', '1', '--max-steps', '5');
+    expect(resumed.stderr).toContain('going on with recipe from epoch 2, step 2');
+    expect(JSON.parse(text('recipe', 'config.json'))).toMatchObject({ ...recorded, early_stop: 1 });
   });
 
   test('a run goes on with no other options and no other data', async () => {

@@ -23,6 +23,7 @@ export function memoryFiles(texts: Record<string, string>): FileSystem {
     exists: async (path) => paths.some((known) => known === path || known.startsWith(path.replace(/\/?$/, '/'))),
     list,
     writeAtomic: refuse,
+    remove: refuse,
     makeDirectory: refuse,
   };
 }

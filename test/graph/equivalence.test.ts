@@ -9,27 +9,34 @@ import { MODES } from '../support/device.ts';
 import { useDevice } from '../support/use-device.ts';
 import { type Build, distanceToKinks, expectedByNumber, trace, traceReading } from './training.ts';
 
-function denseLayer(network: Network, name: string, x: Tensor, bottleneck: number, growth: number): Tensor {
+interface Dense {
+  readonly growth: number;
+  /** Probability of the dropout at the end of a layer. */
+  readonly drop?: number;
+}
+
+function denseLayer(network: Network, name: string, x: Tensor, { growth, drop = 0 }: Dense): Tensor {
   let y = network.batchNorm(`${name}.norm1`, x, { activation: 'relu' });
-  y = network.conv2d(`${name}.conv1`, y, { channels: bottleneck, kernel: 1 });
+  y = network.conv2d(`${name}.conv1`, y, { channels: 16, kernel: 1 });
   y = network.batchNorm(`${name}.norm2`, y, { activation: 'relu' });
-  return network.conv2d(`${name}.conv2`, y, { channels: growth, kernel: 3, padding: 1 });
+  y = network.conv2d(`${name}.conv2`, y, { channels: growth, kernel: 3, padding: 1 });
+  return network.dropout(`${name}.dropout`, y, drop);
 }
 
 /** A stem, a dense block whose layers write `growth` channels, a transition, another layer and a head. */
 const dense =
-  (growth: number): Build =>
+  (options: Dense): Build =>
   (network, image) => {
     let x = network.conv2d('conv0', image, { channels: 8, kernel: 3, stride: 2, padding: 1 });
     x = network.batchNorm('norm0', x, { activation: 'relu' });
     x = network.maxPool2d('pool0', x, { kernel: 3, stride: 2, padding: 1 });
     for (let layer = 1; layer <= 3; layer++) {
-      x = network.concat([x, denseLayer(network, `block1.layer${layer}`, x, 16, growth)]);
+      x = network.concat([x, denseLayer(network, `block1.layer${layer}`, x, options)]);
     }
     x = network.batchNorm('transition.norm', x, { activation: 'relu' });
     x = network.conv2d('transition.conv', x, { channels: 12, kernel: 1 });
     x = network.avgPool2d('transition.pool', x, { kernel: 2 });
-    x = network.concat([x, denseLayer(network, 'block2.layer1', x, 16, growth)]);
+    x = network.concat([x, denseLayer(network, 'block2.layer1', x, options)]);
     x = network.batchNorm('norm5', x, { activation: 'relu' });
     return network.linear('classifier', network.globalAvgPool2d(x), 1);
   };
@@ -86,8 +93,9 @@ const branches: Build = (network, image) => {
 const choices: readonly (readonly PassName[])[] = [[], ...passNames.map((name) => [name]), passNames];
 
 const networks = [
-  { name: 'a dense network', build: dense(4) },
-  { name: 'a dense network of odd channels', build: dense(3) },
+  { name: 'a dense network', build: dense({ growth: 4 }) },
+  { name: 'a dense network of odd channels', build: dense({ growth: 3 }) },
+  { name: 'a dense network with dropout', build: dense({ growth: 4, drop: 0.25 }) },
   { name: 'a residual network', build: residual },
   { name: 'a network of branches', build: branches },
   { name: 'a network of shared gradients', build: sharing },

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
+import { trainingOrder } from '../../src/data/batches.ts';
 import { memoryPixels, type PackedSplit } from '../../src/data/packed.ts';
 import type { Inference } from '../../src/models/inference.ts';
 import type { Model } from '../../src/models/model.ts';
-import { startOfRun, trainLoop } from '../../src/train/loop.ts';
+import { isStoppedEarly, type LoopOptions, type LoopParts, startOfRun, trainLoop } from '../../src/train/loop.ts';
 import type { RunProgress } from '../../src/train/run-state.ts';
-import type { TrainingStep } from '../../src/train/step.ts';
+import type { TrainingBatch, TrainingStep } from '../../src/train/step.ts';
 
 const BATCH = 2;
 const OPTIONS = {
@@ -14,6 +15,8 @@ const OPTIONS = {
   plateauPatience: 10,
   best: 'loss',
   maxSteps: undefined,
+  earlyStop: undefined,
+  saveSeconds: 600,
 } as const;
 
 /** Four images of one pixel. */
@@ -82,4 +85,72 @@ test('an epoch that is interrupted in its validation keeps its pace', async () =
   const { history } = await trainLoop(parts, OPTIONS, saved[0] ?? startOfRun(1e-4), { save });
   expect(history).toMatchObject([{ epoch: 1, train_loss: 0.5, images_per_s: 2 }]);
   expect(saved.at(-1)).toMatchObject({ epoch: 1, batch: 0, lossSum: 0, seconds: 0, images: 0 });
+});
+
+/** The rounds of a run that `maxSteps` or a save cuts, as the events tell them. */
+async function train(
+  options: Partial<LoopOptions>,
+  start = startOfRun(1e-4),
+  parts: LoopParts = partsWith(idle(), () => {}),
+) {
+  const saved: RunProgress[] = [];
+  const events = { save: async (progress: RunProgress) => void saved.push(progress) };
+  const end = await trainLoop(parts, { ...OPTIONS, ...options }, start, events);
+  return { saved, end };
+}
+
+const idle = () => new AbortController().signal;
+
+test('a run saves within an epoch once the time is up, and goes on from there as if it had never stopped', async () => {
+  const { saved, end } = await train({ epochs: 2, saveSeconds: 1 });
+  expect(saved.map(({ epoch, batch }) => [epoch, batch])).toEqual([
+    [0, 1],
+    [1, 0],
+    [1, 1],
+    [2, 0],
+  ]);
+  expect(saved[2]).toMatchObject({ lossSum: 0.5, seconds: 1, images: 2 });
+  const resumed = await train({ epochs: 2, saveSeconds: 1 }, saved[2]);
+  expect(resumed.end).toEqual(end);
+  expect((await train({ epochs: 2, saveSeconds: 60 })).saved.map(({ epoch, batch }) => [epoch, batch])).toEqual([
+    [1, 0],
+    [2, 0],
+  ]);
+});
+
+test('a run ends early after so many epochs that are no better', async () => {
+  // The validation loss is the same in every epoch: the first is the best.
+  const { end } = await train({ epochs: 10, earlyStop: 3 });
+  expect(end).toMatchObject({ epoch: 4, best: { epoch: 1 } });
+  const options = { epochs: 10, earlyStop: 3 };
+  expect(isStoppedEarly(end, options)).toBe(true);
+  expect(isStoppedEarly({ ...end, epoch: 3 }, options)).toBe(false);
+  expect(isStoppedEarly({ ...end, epoch: 10 }, options)).toBe(false);
+  const again = await train(options, end);
+  expect(again).toEqual({ saved: [], end });
+  expect((await train({ epochs: 10, earlyStop: 5 }, end)).end).toMatchObject({ epoch: 6 });
+});
+
+test('a loss that is not finite names the step, the rate and what is saved', async () => {
+  const parts = partsWith(idle(), () => {});
+  let steps = 0;
+  const run = async () => ({ value: Promise.resolve(Float32Array.of(++steps === 4 ? Number.NaN : 0.5).buffer) });
+  const broken = { ...parts, step: { ...parts.step, run } as unknown as TrainingStep };
+  await expect(train({ epochs: 3 }, startOfRun(1e-3), broken)).rejects.toThrow(
+    'the loss of step 2 of epoch 2 became NaN at learning rate 0.001: the run folder keeps epoch 1; ' +
+      'go on with --resume and a lower --lr',
+  );
+});
+
+test('the weights of images go with them', async () => {
+  const given: (Float32Array | undefined)[] = [];
+  const parts = partsWith(idle(), () => {});
+  const run = async (batch: TrainingBatch) => {
+    given.push(batch.weights);
+    return { value: Promise.resolve(Float32Array.of(0.5).buffer) };
+  };
+  const step = { ...parts.step, run } as unknown as TrainingStep;
+  await train({}, startOfRun(1e-3), { ...parts, step, imageWeights: Float32Array.of(0, 1, 2, 3) });
+  const order = trainingOrder(4, BATCH, 0, 1);
+  expect(given.map((weights) => [...(weights ?? [])])).toEqual(order.map((batch) => [...batch]));
 });
