@@ -74,6 +74,9 @@ function tableOf({ kernels }: Profile): string {
   return `<table><tr>${cells(header, 'th')}</tr>\n${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('\n')}</table>`;
 }
 
+/** uPlot formats numbers by the browser's language, which is no valid locale on some machines (`en-US@posix`); the page is in English. */
+const LOCALE = "Object.defineProperty(navigator, 'language', { value: 'en-US' });";
+
 /** One HTML file with the roofline plot and the table of a profile; it loads nothing. */
 export function rooflinePage(
   profile: Profile,
@@ -106,7 +109,8 @@ ${notes.map((note) => `<p>${escaped(note)}</p>`).join('\n')}
 <div id="plot"></div>
 ${tableOf(profile)}
 <script type="application/json" id="data">${data}</script>
-<script>${inScript(parts.library)}</script>
+<script>${LOCALE}
+${inScript(parts.library)}</script>
 <script type="module">${inScript(parts.client)}</script>
 </body>
 </html>

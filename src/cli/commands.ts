@@ -16,6 +16,7 @@ export const groups: Readonly<Record<string, string>> = {
 export const commands: { readonly [N in CommandName]: Command<N> } = {
   train: { summary: 'train a network', load: () => import('./train.ts') },
   evaluate: { summary: "measure a run by the paper's metrics", load: () => import('./evaluate.ts') },
+  compare: { summary: 'runs beside each other, beside the paper, and together', load: () => import('./compare.ts') },
   predict: { summary: 'probability of abnormality for images', load: () => import('./predict.ts') },
   dataset: { summary: 'what a data set holds, and what is wrong with its files', load: () => import('./dataset.ts') },
   phantom: { summary: "write a synthetic data set in MURA's layout", load: () => import('./phantom.ts') },

@@ -197,6 +197,12 @@ const evaluate = {
   ...onAdapter,
 };
 
+const compare = {
+  runs: list('RUN', 'run folders that murad evaluate has measured on the same images'),
+  html: optional('FILE', path, 'write the comparison with its charts as one page that works without a network (.html)'),
+  ...common,
+};
+
 const predict = {
   run,
   images: list('IMAGE', 'PNG files, folders of them, or globs'),
@@ -306,6 +312,7 @@ const benchStep = {
 export const optionTables = {
   train,
   evaluate,
+  compare,
   predict,
   dataset,
   phantom,

@@ -85,7 +85,7 @@ export async function run({ adapter, json, verbose }: Options<'start'>, context:
     'Probability of an abnormality, and where the network looks (class activation maps):',
     read.text,
     '',
-    `The run is in ${out}, the overlays are in ${cam}. Next: node train.js --help, npx murad --help.`,
+    `The run is in ${out} (open its report.html), the overlays are in ${cam}. Next: node train.js --help, npx murad --help.`,
   ];
   return { json: { run: out, before: before.json, after: after.json, ...read.json }, text: text.join('\n') };
 }

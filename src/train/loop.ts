@@ -103,6 +103,7 @@ export async function trainLoop(
       valid_loss: validation.loss,
       learning_rate: progress.schedule.learningRate,
       images_per_s: done.images / Math.max(done.seconds, 1e-9),
+      train_images: done.images,
       ...levels(validation.predictions),
     };
     progress = afterEpoch(progress, metrics, options);

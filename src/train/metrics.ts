@@ -79,7 +79,7 @@ export function rank(labels: ArrayLike<number>, probabilities: ArrayLike<number>
 }
 
 /** Counts the cases by label and call, each as often as its weight says. */
-function confusion(cases: Ranked, weights?: ArrayLike<number>): Confusion {
+export function confusion(cases: Ranked, weights?: ArrayLike<number>): Confusion {
   const counts = [0, 0, 0, 0];
   for (let position = 0; position < cases.order.length; position++) {
     const weight = weights ? (weights[cases.order[position] as number] as number) : 1;

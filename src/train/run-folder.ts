@@ -63,6 +63,7 @@ export const RUN_FILES = {
   last: 'last.safetensors',
   predictions: 'predictions.csv',
   lock: 'lock',
+  report: 'report.html',
 } as const;
 
 /** What a config of before there was such an option means. */

@@ -15,6 +15,8 @@ export interface EpochMetrics extends Levels {
   readonly valid_loss: number;
   readonly learning_rate: number;
   readonly images_per_s: number;
+  /** Images that the steps were run on; runs of earlier versions do not tell. */
+  readonly train_images?: number;
 }
 
 /** Where a run stands: all that a resume needs beside the tensors. */

@@ -51,6 +51,8 @@ test('the page holds everything in itself and refers to nothing outside', () => 
   expect(page).toContain('<p>5 &amp; 6</p>');
   expect(page).toContain(parts.style);
   expect(page).toContain("default-src 'none'");
+  // uPlot throws where the browser's language is no valid locale.
+  expect(page).toMatch(/<script>Object\.defineProperty\(navigator, 'language', \{ value: 'en-US' \}\);\nconst a =/);
   // What a script holds cannot end its element.
   expect(page.match(/<\/script>/g)).toHaveLength(3);
   expect(page).toContain('const a = "<\\/script><\\!--";');

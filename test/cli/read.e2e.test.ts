@@ -1,7 +1,9 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { parseHTML } from 'linkedom';
 import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Calibration } from '../../src/train/calibration.ts';
 import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.ts';
 import { floatTensor, toFloat32 } from '../../src/weights/tensor-data.ts';
 import { temporaryFolder } from '../io/temporary.ts';
@@ -63,7 +65,7 @@ describe('evaluate', () => {
     const { code, stdout, stderr } = await murad(folder, 'evaluate', 'run', '--data', 'set', '--json');
     expect(code).toBe(0);
     expect(stderr[0]).toMatch(/^adapter: /);
-    const { images, studies, regions } = json(stdout) as Record<string, Record<string, unknown>>;
+    const { images, studies, regions, calibration } = json(stdout) as Record<string, Record<string, unknown>>;
     expect([images, studies].map((scores) => Object.keys(scores ?? {}))).toEqual([SCORES, SCORES]);
     expect(images?.count).toBe(valid().length);
     expect(studies?.count).toBe(lines('set/valid_labeled_studies.csv').length);
@@ -83,6 +85,30 @@ describe('evaluate', () => {
     }
     const correct = rows.filter((row) => Number(row.split(',')[2]) > 0.5 === row.includes(',1,')).length;
     expect(images?.accuracy).toBeCloseTo(correct / rows.length, 12);
+    const { fitted_on: fitted, images: measured } = calibration as unknown as Calibration;
+    expect(measured.before.bins).toHaveLength(15);
+    expect(fitted + measured.before.count).toBe(rows.length);
+  });
+
+  test('report.html shows the scores, and the mistakes with their maps', async () => {
+    const { document } = parseHTML(readFileSync(file('run/report.html'), 'utf8'));
+    expect(document.title).toBe('DenseNet 121, 32 px, valid split of set');
+    const predictions = lines('run/predictions.csv')
+      .slice(1)
+      .map((row) => row.split(','));
+    const wrong = predictions.filter(([, label, probability]) => Number(probability) > 0.5 !== (label === '1'));
+    const studies = new Set(wrong.map(([image = '']) => dirname(image)));
+    const captions = [...document.querySelectorAll('.mistakes figcaption')].map(({ textContent }) => textContent ?? '');
+    expect(captions).toHaveLength(Math.min(8, studies.size));
+    for (const caption of captions) expect(wrong.map(([image]) => image)).toContain(caption.split(':')[0]);
+    for (const [index, image] of [...document.querySelectorAll('.mistakes img')].entries()) {
+      const [, base64 = ''] = /^data:image\/png;base64,(.*)$/.exec(image.getAttribute('src') ?? '') ?? [];
+      const drawn = PNG.sync.read(Buffer.from(base64, 'base64'));
+      const original = PNG.sync.read(readFileSync(file('set', captions[index >> 1]?.split(':')[0] ?? '')));
+      // Smaller than what is shown at most.
+      expect([drawn.width, drawn.height]).toEqual([original.width, original.height]);
+      if (index % 2 === 0) expect(drawn.data.equals(original.data)).toBe(true);
+    }
   });
 
   test('a table of a weights file, whose columns align', async () => {
@@ -93,6 +119,7 @@ describe('evaluate', () => {
     expect(header.trim().split(/ +/)).toEqual(SCORES);
     expect(rows.map((row) => row.split(/ {2,}/)[0])).toContain('studies of');
     const start = header.indexOf('accuracy');
+    expect(rows.pop()).toMatch(/^calibration on the half of the patients /);
     for (const row of rows)
       if (row !== 'studies of') expect(row.slice(start - 2, start + 5)).toMatch(/^ {2}(\d\.\d{3}|- *$)/);
   });

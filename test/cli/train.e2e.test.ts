@@ -69,6 +69,7 @@ test('train writes the run folder, one JSON object and a line an epoch', async (
     'valid_loss',
     'learning_rate',
     'images_per_s',
+    'train_images',
     'images',
     'studies',
   ]);

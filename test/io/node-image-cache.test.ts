@@ -336,5 +336,5 @@ describe('bench/cache-kills.mjs', () => {
       code: 0,
       text: expect.stringMatching(/\n5 kills, .*: the same bytes every time\n$/),
     });
-  }, 60_000);
+  });
 });

@@ -15,6 +15,8 @@ declare module 'vitest' {
     adapter: TestAdapter;
     /** Whether PYTHON has PyTorch and what the tests use with it. */
     pytorch: boolean;
+    /** Whether it has scikit-learn. */
+    sklearn: boolean;
   }
 }
 
@@ -27,12 +29,13 @@ export default async function setup(project: TestProject): Promise<void> {
   const adapter = await describeAdapter();
   console.log(`tests run on the ${adapter.description}`);
   project.provide('adapter', adapter);
-  project.provide('pytorch', findPyTorch());
+  project.provide('pytorch', has('torch', 'torchvision', 'PIL'));
+  project.provide('sklearn', has('sklearn', 'numpy'));
 }
 
-/** Looks without importing, which takes a second. */
-function findPyTorch(): boolean {
-  const find = 'from importlib.util import find_spec; assert all(map(find_spec, ["torch", "torchvision", "PIL"]))';
+/** Whether PYTHON has these packages; looks without importing, which takes a second. */
+function has(...packages: string[]): boolean {
+  const find = `from importlib.util import find_spec; assert all(map(find_spec, ${JSON.stringify(packages)}))`;
   try {
     execFileSync(PYTHON, ['-c', find], { stdio: 'ignore' });
     return true;

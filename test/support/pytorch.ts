@@ -3,3 +3,6 @@ export const PYTHON = process.env.MURAD_TEST_PYTHON ?? '/usr/bin/python3';
 
 /** The tag of tests that need it. */
 export const PYTORCH_TAG = 'pytorch';
+
+/** The tag of tests that need its scikit-learn. */
+export const SKLEARN_TAG = 'sklearn';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Intervals, ScoreName } from '../../src/train/bootstrap.ts';
-import { bootstrap, bootstrapLevels, quantile } from '../../src/train/bootstrap.ts';
+import { bootstrap, bootstrapDifference, bootstrapLevels, quantile } from '../../src/train/bootstrap.ts';
 import type { Prediction } from '../../src/train/metrics.ts';
 
 const golden = JSON.parse(readFileSync(new URL('../golden/scores.json', import.meta.url), 'utf8')) as {
@@ -9,6 +9,8 @@ const golden = JSON.parse(readFileSync(new URL('../golden/scores.json', import.m
     rows: [string, string, 0 | 1, number][];
     image_intervals: Record<ScoreName, [number, number]>;
     study_intervals: Record<ScoreName, [number, number]>;
+    other: number[];
+    difference_intervals: Record<ScoreName, [number, number]>;
   };
 };
 const images: Prediction[] = golden.patients.rows.map(([patient, study, label, probability], index) => ({
@@ -80,6 +82,36 @@ describe('bootstrap', () => {
     // One class is absent in half of the resamples: 500, standard deviation 16.
     expect(Math.abs((got.kappa?.dropped as number) - 500)).toBeLessThan(64);
     expect(bootstrapLevels(two.slice(1), { seed: 1 }).images.accuracy).toBeNull();
+  });
+});
+
+describe('bootstrapDifference', () => {
+  const other = images.map((image, index) => ({ ...image, probability: golden.patients.other[index] as number }));
+
+  it('agrees with numpy and scikit-learn, which drew 4,000 resamples', () => {
+    const { images: got } = bootstrapDifference(images, other, { seed: 3, resamples: 10_000 });
+    for (const [name, [low, high]] of Object.entries(golden.patients.difference_intervals) as [
+      ScoreName,
+      [number, number],
+    ][]) {
+      // As above, with the standard error of 4,000.
+      const tolerance = 0.05 * (high - low) + 0.002;
+      expect(Math.abs((got[name]?.low as number) - low), `${name} low`).toBeLessThan(tolerance);
+      expect(Math.abs((got[name]?.high as number) - high), `${name} high`).toBeLessThan(tolerance);
+    }
+  });
+
+  it('is narrower than the difference of two that are drawn apart', () => {
+    const width = ({ low, high }: { low: number; high: number }) => high - low;
+    const paired = bootstrapDifference(images, other, { seed: 3 }).images.auc;
+    const [one, two] = [images, other].map((reading) => bootstrapLevels(reading, { seed: 3 }).images.auc);
+    if (!paired || !one || !two) throw new Error('an interval is missing');
+    expect(width(paired)).toBeLessThan(0.8 * Math.hypot(width(one), width(two)));
+  });
+
+  it('is nothing where both read alike', () => {
+    const none = bootstrapDifference(images, [...images], { seed: 1, resamples: 100 });
+    for (const interval of Object.values(none.studies)) expect(interval).toMatchObject({ low: 0, high: 0 });
   });
 });
 

@@ -1,0 +1,52 @@
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+
+/** Debian's, where it is installed. */
+const SYSTEM = '/usr/bin/chromium';
+
+/** WebGPU on SwiftShader, without a display or a GPU. */
+const ARGUMENTS = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--no-sandbox'];
+
+/**
+ * Unpacks the Chromium of `@sparticuz/chromium` once, with the libraries that a bare machine lacks. The package unpacks
+ * into the folder for temporary files, and its libraries only where it believes to be at a cloud's.
+ */
+async function unpack(): Promise<string> {
+  const require = createRequire(import.meta.url);
+  const { version } = require(join(dirname(require.resolve('@sparticuz/chromium')), '../../package.json'));
+  const caches = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'murad');
+  const folder = join(caches, `chromium-${version}`);
+  if (existsSync(join(folder, 'chromium'))) return folder;
+  await mkdir(caches, { recursive: true });
+  const aside = mkdtempSync(`${folder}-`);
+  const before = { TMPDIR: process.env.TMPDIR, AWS_LAMBDA_JS_RUNTIME: process.env.AWS_LAMBDA_JS_RUNTIME };
+  Object.assign(process.env, { TMPDIR: aside, AWS_LAMBDA_JS_RUNTIME: 'nodejs20.x' });
+  try {
+    await (await import('@sparticuz/chromium')).default.executablePath();
+    renameSync(aside, folder);
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
+  return folder;
+}
+
+/** Starts a Chromium whose WebGPU runs on SwiftShader; `withGpu` false: one without WebGPU. */
+export async function launchChromium({ withGpu = true } = {}): Promise<Browser> {
+  const args = withGpu ? ARGUMENTS : ['--no-sandbox', '--disable-features=WebGPU,WebGPUService'];
+  if (existsSync(SYSTEM)) return chromium.launch({ executablePath: SYSTEM, args });
+  const folder = await unpack();
+  const libraries = [join(folder, 'al2023/lib'), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
+  const env = { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: join(folder, 'fonts') } as Record<
+    string,
+    string
+  >;
+  return chromium.launch({ executablePath: join(folder, 'chromium'), args, env });
+}
