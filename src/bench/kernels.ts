@@ -11,7 +11,7 @@ import { conv2d, conv2dDataGradient, conv2dWeightGradient } from '../kernels/con
 import type { OpDefinition, Variant } from '../kernels/definition.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { type LayerCase, layerCases } from '../models/layer-cases.ts';
-import { interleave, single, type Timing } from './interleave.ts';
+import { type Interleave, interleave, single, type Timing } from './interleave.ts';
 import { type Rate, rateOf } from './roofline.ts';
 
 /** An op at sizes that it has in a training step of one or more networks. */
@@ -43,6 +43,8 @@ export type ExtraVariants = (op: OpDefinition) => readonly Variant<unknown>[];
 
 export interface KernelBenchOptions {
   readonly rounds: number;
+  /** Default: without a library. */
+  readonly interleave?: Interleave;
   readonly peaks: Peaks;
   readonly extra?: ExtraVariants;
   /** What a plan is made with; default: the first variant that fits. */
@@ -88,7 +90,7 @@ export function kernelCases(
 export async function benchCase(
   device: Device,
   one: KernelCase,
-  { rounds, peaks, choices = NO_CHOICES, extra = () => [], usedOnly = false }: KernelBenchOptions,
+  { rounds, interleave: inTurn, peaks, choices = NO_CHOICES, extra = () => [], usedOnly = false }: KernelBenchOptions,
 ): Promise<KernelResult[]> {
   const extras = extra(one.op);
   const op: OpDefinition = { ...one.op, variants: [...one.op.variants, ...extras] };
@@ -99,7 +101,7 @@ export async function benchCase(
   const used = chooseVariant(one.op, { ...node, traits: device.traits }, choices)?.variant.name;
   const names = fittingVariants(node, device.traits).filter((name) => !usedOnly || name === used || isExtra(name));
   const cost = op.cost(node);
-  const timings = await timeVariants(device, { ...one, op }, names, rounds);
+  const timings = await timeVariants(device, { ...one, op }, names, rounds, inTurn);
   return names.map((variant, index): KernelResult => {
     const { median, lower, upper, runs } = timings[index] as Timing;
     return {
@@ -125,6 +127,7 @@ export async function timeVariants(
   layer: LayerCase,
   names: readonly string[],
   rounds: number,
+  inTurn = interleave,
 ): Promise<Timing[]> {
   const { op } = layer;
   const values = layer.inputs.map((type) => type && valuesOf(type));
@@ -137,7 +140,7 @@ export async function timeVariants(
         (repeats) =>
           program.time(repeats, ({ node }) => node.op === op),
     );
-    const timings = await timeAll(trials, rounds);
+    const timings = await timeAll(trials, rounds, inTurn);
     device.check();
     return timings;
   } finally {
@@ -148,7 +151,7 @@ export async function timeVariants(
 /** Runs a variant so many times in one submit; gives the seconds of one. */
 type Trial = (repeats: number) => Promise<number>;
 
-async function timeAll(trials: readonly Trial[], rounds: number): Promise<Timing[]> {
+async function timeAll(trials: readonly Trial[], rounds: number, inTurn: Interleave): Promise<Timing[]> {
   const seconds: number[] = [];
   for (const trial of trials) {
     const first = await trial(1);
@@ -163,7 +166,7 @@ async function timeAll(trials: readonly Trial[], rounds: number): Promise<Timing
     return [{ index, run: () => trial(repeats) }];
   });
   const timings = seconds.map(single);
-  const measured = await interleave(
+  const measured = await inTurn(
     hopeful.map(({ run }) => run),
     rounds,
   );

@@ -8,7 +8,7 @@ import { batchOf, type ImageBatch } from '../models/images.ts';
 import { Inference } from '../models/inference.ts';
 import { Model } from '../models/model.ts';
 import { AdamState, type TrainingBatch, TrainingStep } from '../train/step.ts';
-import { interleave, type Run, type Timing } from './interleave.ts';
+import { type Interleave, interleave, type Run, type Timing } from './interleave.ts';
 
 export interface StepSizes {
   readonly batchSize: number;
@@ -59,8 +59,9 @@ export async function benchStep(
     rounds,
     without = [],
     choices = NO_CHOICES,
+    interleave: inTurn = interleave,
     ...sizes
-  }: StepSizes & { rounds: number; without?: readonly PassName[]; choices?: Choices },
+  }: StepSizes & { rounds: number; without?: readonly PassName[]; choices?: Choices; interleave?: Interleave },
 ): Promise<StepBench> {
   const model = new Model(device, definition);
   const adam = new AdamState(model);
@@ -71,7 +72,7 @@ export async function benchStep(
   const unfused = without.length > 0 ? await TrainingStep.create(model, adam, { ...options, without }) : undefined;
   const batch = benchBatch(sizes);
   const steps = unfused ? [training, unfused] : [training];
-  const timings = await interleave(
+  const timings = await inTurn(
     [timed(() => inference.run(batch)), ...steps.map((step) => timed(() => step.run(batch, LEARNING_RATE)))],
     rounds,
   );

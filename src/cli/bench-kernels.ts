@@ -9,6 +9,7 @@ import {
 } from '../bench/kernels.ts';
 import { naiveVariants, type Speedup, speedups } from '../bench/naive.ts';
 import { figuresOf, type PeakFigures } from '../bench/roofline.ts';
+import { interleaveSampled } from '../bench/sampler.ts';
 import type { Device } from '../gpu/device.ts';
 import { measurePeaks } from '../gpu/peaks.ts';
 import { passNames } from '../graph/passes/index.ts';
@@ -168,6 +169,7 @@ export async function run(options: KernelOptions, context: Context): Promise<Out
       cases,
       {
         rounds,
+        interleave: interleaveSampled,
         peaks,
         choices,
         usedOnly: usedOnly || options.naive,

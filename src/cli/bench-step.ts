@@ -1,3 +1,4 @@
+import { interleaveSampled } from '../bench/sampler.ts';
 import { benchStep, type StepResult } from '../bench/step.ts';
 import { findModel } from '../models/index.ts';
 import { checkImageSize } from '../models/inference.ts';
@@ -22,7 +23,7 @@ export async function run(options: Options<'bench step'>, context: Context): Pro
   const { device, adapter } = await openDevice(options.adapter, context);
   try {
     const choices = await choicesFor(undefined, adapter, context);
-    const measured = { imageSize, batchSize, choices, rounds, without: noFuse };
+    const measured = { imageSize, batchSize, choices, rounds, without: noFuse, interleave: interleaveSampled };
     const { inference, training, unfused, pipelines } = await benchStep(device, definition, measured);
     const settings = { model: definition.name, image_size: imageSize, batch_size: batchSize, rounds };
     const results = { inference, training, ...(unfused ? { unfused, no_fuse: noFuse } : {}) };

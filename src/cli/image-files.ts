@@ -4,29 +4,30 @@ import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../base/errors.ts';
 
 /** macOS leaves `._` files, which are no images, beside the real ones. */
-const isPng = (path: string): boolean => /\.png$/i.test(path) && !basename(path).startsWith('._');
+const isImage = (path: string): boolean => /\.(png|jpe?g)$/i.test(path) && !basename(path).startsWith('._');
 
 /** The paths that a glob stands for, for shells that leave it as it is; a path that is none stands for itself. */
 async function expandGlob(path: string): Promise<string[]> {
   if (!isDynamicPattern(path) || (await stat(path).catch(() => undefined))) return [path];
   const found = await glob(path, { absolute: isAbsolute(path), onlyFiles: false, expandDirectories: false });
-  if (found.length === 0) throw new UserError(`${path} matches no file: give PNG files, folders of them, or globs`);
+  if (found.length === 0)
+    throw new UserError(`${path} matches no file: give PNG or JPEG files, folders of them, or globs`);
   return found.sort();
 }
 
-/** Image files as they are named; of folders the PNG files in them and below; each once, in the order given. */
+/** Image files as they are named; of folders the PNG and JPEG files in them and below; each once, in the order given. */
 export async function findImages(paths: readonly string[]): Promise<string[]> {
   const found = new Map<string, string>();
   const add = (path: string) => found.set(resolve(path), found.get(resolve(path)) ?? path);
   for (const path of (await Promise.all(paths.map(expandGlob))).flat()) {
     const info = await stat(path).catch(() => undefined);
-    if (!info) throw new UserError(`${path} does not exist: give PNG files, folders of them, or globs`);
+    if (!info) throw new UserError(`${path} does not exist: give PNG or JPEG files, folders of them, or globs`);
     if (!info.isDirectory()) {
       add(path);
       continue;
     }
-    const below = (await readdir(path, { recursive: true })).filter(isPng).sort();
-    if (below.length === 0) throw new UserError(`${path} holds no PNG files`);
+    const below = (await readdir(path, { recursive: true })).filter(isImage).sort();
+    if (below.length === 0) throw new UserError(`${path} holds no PNG or JPEG files`);
     for (const name of below) add(join(path, name));
   }
   return [...found.values()];

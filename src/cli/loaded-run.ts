@@ -2,36 +2,17 @@ import { stat } from 'node:fs/promises';
 import { UsageError, UserError } from '../base/errors.ts';
 import type { Device } from '../gpu/device.ts';
 import { nodeFiles } from '../io/node.ts';
-import { NORMALISATIONS, type Normalisation } from '../kernels/augment.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { findModel } from '../models/index.ts';
 import { checkImageSize } from '../models/inference.ts';
 import { Model } from '../models/model.ts';
+import { parseWeightsFile, type WeightsFile } from '../models/weights-file.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { readMetadata, readWeights, type StateDict } from '../weights/state-dict.ts';
 import type { Context } from './command.ts';
 import { asUsage } from './usage.ts';
 
-/** A weights file, and what it says of itself where `train` wrote it. */
-export interface WeightsFile {
-  readonly file: string;
-  readonly tensors: StateDict;
-  readonly model: string | undefined;
-  readonly imageSize: number | undefined;
-  readonly normalisation: Normalisation | undefined;
-}
-
-export async function readWeightsFile(file: string): Promise<WeightsFile> {
-  const bytes = await nodeFiles.readBytes(file);
-  const { model, image_size: size, normalisation } = readMetadata(file, bytes);
-  return {
-    file,
-    tensors: readWeights(file, bytes),
-    model,
-    imageSize: Number(size) || undefined,
-    normalisation: normalisation && normalisation in NORMALISATIONS ? (normalisation as Normalisation) : undefined,
-  };
-}
+export const readWeightsFile = async (file: string): Promise<WeightsFile> =>
+  parseWeightsFile(file, await nodeFiles.readBytes(file));
 
 /** What a RUN argument names: weights, and the network and image size they belong to. */
 export interface LoadedRun {

@@ -205,7 +205,7 @@ const compare = {
 
 const predict = {
   run,
-  images: list('IMAGE', 'PNG files, folders of them, or globs'),
+  images: list('IMAGE', 'PNG or JPEG files, folders of them, or globs'),
   cam: optional('DIR', path, 'write an overlay of the class activation map for each abnormal image'),
   camAll: flag('with --cam: for every image'),
   ...bareWeights,

@@ -2,14 +2,11 @@ import { join, resolve } from 'node:path';
 import { UsageError, UserError } from '../base/errors.ts';
 import { elementCount } from '../base/shape.ts';
 import type { DecodedImage } from '../data/image.ts';
-import { resizeSquare } from '../data/resize.ts';
 import { nodeFiles } from '../io/node.ts';
 import { encodeNodePng, nodeDecoder } from '../io/node-png.ts';
-import { drawClassActivationMap } from '../models/cam.ts';
-import { batchOf } from '../models/images.ts';
 import { Inference } from '../models/inference.ts';
 import { THRESHOLD } from '../train/metrics.ts';
-import { sigmoid } from '../train/predict-split.ts';
+import { predictImage } from '../train/predict-image.ts';
 import { choicesFor, tellMisfits } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import { findImages, overlayNames } from './image-files.ts';
@@ -24,32 +21,6 @@ export interface ImagePrediction {
   readonly abnormal: boolean;
   /** The overlay that was written. */
   readonly cam: string | null;
-}
-
-/** Planes of an interleaved image: [channels, height, width]. */
-export function planesOf({ width, height, channels, data }: DecodedImage): Uint8Array {
-  if (channels === 1) return data;
-  const planes = new Uint8Array(data.length);
-  const pixels = width * height;
-  for (let pixel = 0; pixel < pixels; pixel++) {
-    for (let c = 0; c < channels; c++) planes[c * pixels + pixel] = data[pixel * channels + c] as number;
-  }
-  return planes;
-}
-
-/** Probability of one image, and its overlay where `wanted` says so. */
-export async function predictImage(
-  inference: Inference,
-  image: DecodedImage,
-  wanted: (probability: number) => boolean,
-): Promise<{ probability: number; overlay: Uint8Array | undefined }> {
-  const { imageSize } = inference.options;
-  const { value } = await inference.run(batchOf([resizeSquare(image, imageSize)], imageSize));
-  const probability = sigmoid(new Float32Array(await value)[0] as number);
-  if (!wanted(probability)) return { probability, overlay: undefined };
-  const { width, height, channels } = image;
-  const { rgba } = await drawClassActivationMap(inference, 0, { width, height, channels, planes: planesOf(image) });
-  return { probability, overlay: await encodeNodePng({ width, height, channels: 4, data: rgba }) };
 }
 
 /** Where the overlay of each image goes. */
@@ -96,9 +67,12 @@ export async function run(options: Options<'predict'>, context: Context): Promis
       const decoded = await decode(image, images.length > 1 ? context : undefined);
       if (decoded) {
         const wanted = (probability: number) => files !== undefined && (camAll || probability > THRESHOLD);
-        const { probability, overlay } = await predictImage(inference, decoded, wanted);
-        const file = overlay && files?.[index];
-        if (file) await nodeFiles.writeAtomic(file, overlay);
+        const { probability, cam: map } = await predictImage(inference, decoded, wanted);
+        const file = map && files?.[index];
+        if (file) {
+          const { width, height } = decoded;
+          await nodeFiles.writeAtomic(file, await encodeNodePng({ width, height, channels: 4, data: map.rgba }));
+        }
         predictions.push({ image, probability, abnormal: probability > THRESHOLD, cam: file ?? null });
       }
       signal.throwIfAborted();

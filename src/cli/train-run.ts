@@ -3,6 +3,7 @@ import type { ImageRecord, MuraIndex } from '../data/mura.ts';
 import type { PackedSplit } from '../data/packed.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { Model } from '../models/model.ts';
+import type { WeightsFile } from '../models/weights-file.ts';
 import type { ChoicesFile } from '../train/choices-file.ts';
 import { classWeights, imageWeights } from '../train/class-weights.ts';
 import { type LoopOptions, startOfRun, trainLoop } from '../train/loop.ts';
@@ -11,7 +12,7 @@ import { type RunProgress, unpackState } from '../train/run-state.ts';
 import { AdamState, type TrainingStep } from '../train/step.ts';
 import { choicesInForce, tellMisfits } from './choices.ts';
 import type { Context, Output } from './command.ts';
-import type { WeightsFile } from './loaded-run.ts';
+
 import { loadImages, type Opened } from './session.ts';
 import { createPlans, createStep, type Plans, plansOf } from './train-plans.ts';
 import { keptBy, summary, TrainReport, whereItGoesOn } from './train-report.ts';

@@ -83,7 +83,7 @@ function* chunks(bytes: Uint8Array, name: string): Generator<Chunk> {
  */
 export function parsePng(bytes: Uint8Array, name: string): PngFile {
   if (bytes.length === 0) throw new ImageError(name, 'empty file');
-  if (SIGNATURE.some((byte, at) => bytes[at] !== byte)) throw new ImageError(name, 'not a PNG file');
+  if (SIGNATURE.some((byte, at) => bytes[at] !== byte)) throw new ImageError(name, 'not a PNG or JPEG file');
   const critical: Uint8Array[] = [SIGNATURE];
   const stream: Uint8Array[] = [];
   let header: Header | undefined;

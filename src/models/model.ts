@@ -59,6 +59,17 @@ const countKey = (spec: StateSpec): string => spec.name.replace(/running$/, BATC
 const matchOptions = ({ head, auxiliary }: ModelDefinition) =>
   auxiliary ? { heads: [auxiliary.head, head], optional: [`${auxiliary.module}.`] } : { heads: [head] };
 
+/** Whether a file's tensors are this network's, a head of another size apart. */
+export function fitsWeights(definition: ModelDefinition, tensors: StateDict): boolean {
+  try {
+    matchWeights('', tensors, stateKeys(stateSpecs(definition, 1)), matchOptions(definition));
+    return true;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
+}
+
 /** How torchvision normalises images for these weights: those with ImageNet's 1,000 outputs may have their own way. */
 export function normalisationOf(
   { head, imagenetNormalisation = 'imagenet' }: ModelDefinition,

@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { interleave, single } from '../../src/bench/interleave.ts';
+import { interleaveSampled } from '../../src/bench/sampler.ts';
 
-describe('interleave', () => {
+describe.each([
+  ['interleave', interleave],
+  ['interleaveSampled', interleaveSampled],
+] as const)('%s', (_, interleave) => {
   test('runs one of each kind a round, one round more than is counted', async () => {
     const order: string[] = [];
     const kind = (name: string, seconds: number[]) => async () => {

@@ -13,6 +13,8 @@ for (const path of [
   'a/deep/z.png',
   'b/x1.png',
   'b/notes.txt',
+  'c/w.JPG',
+  'c/v.jpeg',
   '.h/x1.png',
 ]) {
   mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -25,6 +27,7 @@ const find = async (...paths: string[]) =>
 describe('findImages', () => {
   test.each<[string, string[]]>([
     ['b/notes.txt', ['b/notes.txt']],
+    ['c', ['c/v.jpeg', 'c/w.JPG']],
     ['a', ['a/deep/z.png', 'a/x1.png', 'a/x2.PNG', 'a/y[1].png']],
     ['a/x?.png', ['a/x1.png']],
     ['*/x1.png', ['a/x1.png', 'b/x1.png']],
@@ -44,9 +47,9 @@ describe('findImages', () => {
   });
 
   test('what is not there, and a folder without images', async () => {
-    await expect(find('c')).rejects.toThrow(/c does not exist: give PNG files, folders of them, or globs$/);
+    await expect(find('d')).rejects.toThrow(/d does not exist: give PNG or JPEG files, folders of them, or globs$/);
     mkdirSync(join(root, 'empty'));
-    await expect(find('empty')).rejects.toThrow(/empty holds no PNG files$/);
+    await expect(find('empty')).rejects.toThrow(/empty holds no PNG or JPEG files$/);
   });
 });
 

@@ -213,8 +213,8 @@ describe('predict', () => {
 
   test.each([
     [2, '--cam-all needs --cam DIR, the folder for the overlays', ['mixed', '--cam-all']],
-    [1, 'none.png does not exist: give PNG files, folders of them, or globs', ['none.png']],
-    [1, 'mixed/*.jpg matches no file: give PNG files, folders of them, or globs', ['mixed/*.jpg']],
+    [1, 'none.png does not exist: give PNG or JPEG files, folders of them, or globs', ['none.png']],
+    [1, 'mixed/*.jpg matches no file: give PNG or JPEG files, folders of them, or globs', ['mixed/*.jpg']],
     [1, 'mixed/c/broken.png: truncated PNG: ends after 300 bytes', ['mixed/c/broken.png']],
     [1, 'none of the 2 images can be read', ['mixed/c/broken.png', 'mixed/c/notes.txt']],
     [1, 'cannot write to the folder run/config.json: it exists already', ['mixed/a', '--cam', 'run/config.json']],

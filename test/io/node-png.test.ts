@@ -207,8 +207,8 @@ describe('nodeDecoder refuses, naming the file and the reason,', () => {
 
   it.each([
     ['nothing', Buffer.alloc(0), 'empty file'],
-    ['a JPEG', Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 0, 0, 0, 0]), 'not a PNG file'],
-    ['text', Buffer.from('version https://git-lfs'), 'not a PNG file'],
+    ['a GIF', Buffer.from('GIF89a'), 'not a PNG or JPEG file'],
+    ['text', Buffer.from('version https://git-lfs'), 'not a PNG or JPEG file'],
     ['no width', file(header({ ...layout, width: 0 })), 'empty image of 0 x 30 pixels'],
     [
       'an absurd size',

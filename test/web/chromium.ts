@@ -11,6 +11,9 @@ const SYSTEM = '/usr/bin/chromium';
 /** WebGPU on SwiftShader, without a display or a GPU. */
 const ARGUMENTS = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--no-sandbox'];
 
+/** What unpacking needs changed, and what the package then changes for a cloud's machine. */
+const CHANGED = ['TMPDIR', 'AWS_LAMBDA_JS_RUNTIME', 'LD_LIBRARY_PATH', 'FONTCONFIG_PATH'] as const;
+
 /**
  * Unpacks the Chromium of `@sparticuz/chromium` once, with the libraries that a bare machine lacks. The package unpacks
  * into the folder for temporary files, and its libraries only where it believes to be at a cloud's.
@@ -23,14 +26,14 @@ async function unpack(): Promise<string> {
   if (existsSync(join(folder, 'chromium'))) return folder;
   await mkdir(caches, { recursive: true });
   const aside = mkdtempSync(`${folder}-`);
-  const before = { TMPDIR: process.env.TMPDIR, AWS_LAMBDA_JS_RUNTIME: process.env.AWS_LAMBDA_JS_RUNTIME };
+  const before = CHANGED.map((name) => [name, process.env[name]] as const);
   Object.assign(process.env, { TMPDIR: aside, AWS_LAMBDA_JS_RUNTIME: 'nodejs20.x' });
   try {
     await (await import('@sparticuz/chromium')).default.executablePath();
     renameSync(aside, folder);
   } finally {
     rmSync(aside, { recursive: true, force: true });
-    for (const [name, value] of Object.entries(before)) {
+    for (const [name, value] of before) {
       if (value === undefined) delete process.env[name];
       else process.env[name] = value;
     }
