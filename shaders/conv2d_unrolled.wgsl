@@ -49,14 +49,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
            @builtin(local_invocation_id) local: vec3u) {
   let co = group.x * BLOCKS;
   let first = ((group.y + group.z * groups.y) * LANES + local.x) * PIXELS;
-  let corner0 = corner(first);
-  let corner1 = corner(first + 1u);
-  let corner2 = corner(first + 2u);
-  let corner3 = corner(first + 3u);
-  let corner4 = corner(first + 4u);
-  let corner5 = corner(first + 5u);
-  let corner6 = corner(first + 6u);
-  let corner7 = corner(first + 7u);
+  var corners: array<vec3u, PIXELS>;
+  for (var i = 0u; i < PIXELS; i++) {
+    corners[i] = corner(first + i);
+  }
   var sum0 = mat4x4f();
   var sum1 = mat4x4f();
   var sum2 = mat4x4f();
@@ -67,14 +63,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   var sum7 = mat4x4f();
   for (var ky = 0u; ky < parameters.kernelHeight; ky++) {
     for (var kx = 0u; kx < parameters.kernelWidth; kx++) {
-      let address0 = address(corner0, ky, kx);
-      let address1 = address(corner1, ky, kx);
-      let address2 = address(corner2, ky, kx);
-      let address3 = address(corner3, ky, kx);
-      let address4 = address(corner4, ky, kx);
-      let address5 = address(corner5, ky, kx);
-      let address6 = address(corner6, ky, kx);
-      let address7 = address(corner7, ky, kx);
+      var addresses: array<u32, PIXELS>;
+      for (var i = 0u; i < PIXELS; i++) {
+        addresses[i] = address(corners[i], ky, kx);
+      }
       let tap = (ky * parameters.kernelWidth + kx) * parameters.inChannels;
       for (var ci = 0u; ci < parameters.inChannels; ci++) {
         let row = parameters.wOffset + (tap + ci) * 4u * parameters.outChannels + co;
@@ -82,33 +74,29 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         let b = weights(row + 1u);
         let c = weights(row + 2u);
         let d = weights(row + 3u);
-        let value0 = load(address0, ci);
-        sum0 += mat4x4f(a * value0, b * value0, c * value0, d * value0);
-        let value1 = load(address1, ci);
-        sum1 += mat4x4f(a * value1, b * value1, c * value1, d * value1);
-        let value2 = load(address2, ci);
-        sum2 += mat4x4f(a * value2, b * value2, c * value2, d * value2);
-        let value3 = load(address3, ci);
-        sum3 += mat4x4f(a * value3, b * value3, c * value3, d * value3);
-        let value4 = load(address4, ci);
-        sum4 += mat4x4f(a * value4, b * value4, c * value4, d * value4);
-        let value5 = load(address5, ci);
-        sum5 += mat4x4f(a * value5, b * value5, c * value5, d * value5);
-        let value6 = load(address6, ci);
-        sum6 += mat4x4f(a * value6, b * value6, c * value6, d * value6);
-        let value7 = load(address7, ci);
-        sum7 += mat4x4f(a * value7, b * value7, c * value7, d * value7);
+        var values: array<vec4f, PIXELS>;
+        for (var i = 0u; i < PIXELS; i++) {
+          values[i] = load(addresses[i], ci);
+        }
+        sum0 += mat4x4f(a * values[0], b * values[0], c * values[0], d * values[0]);
+        sum1 += mat4x4f(a * values[1], b * values[1], c * values[1], d * values[1]);
+        sum2 += mat4x4f(a * values[2], b * values[2], c * values[2], d * values[2]);
+        sum3 += mat4x4f(a * values[3], b * values[3], c * values[3], d * values[3]);
+        sum4 += mat4x4f(a * values[4], b * values[4], c * values[4], d * values[4]);
+        sum5 += mat4x4f(a * values[5], b * values[5], c * values[5], d * values[5]);
+        sum6 += mat4x4f(a * values[6], b * values[6], c * values[6], d * values[6]);
+        sum7 += mat4x4f(a * values[7], b * values[7], c * values[7], d * values[7]);
       }
     }
   }
-  store(first, co, sum0);
-  store(first + 1u, co, sum1);
-  store(first + 2u, co, sum2);
-  store(first + 3u, co, sum3);
-  store(first + 4u, co, sum4);
-  store(first + 5u, co, sum5);
-  store(first + 6u, co, sum6);
-  store(first + 7u, co, sum7);
+  // In loops: what is done to an output is compiled once.
+  var sums = array<mat4x4f, PIXELS>(sum0, sum1, sum2, sum3, sum4, sum5, sum6, sum7);
+  for (var i = 0u; i < min(PIXELS, parameters.pixels - min(first, parameters.pixels)); i++) {
+    let at = parameters.yOffset + (first + i) * parameters.yStride + co;
+    for (var j = 0u; j < BLOCKS; j++) {
+      y[at + j] = finish(add_bias(sums[i][j], co + j), co + j, first + i);
+    }
+  }
 }
 
 // Image, and the input's row and column under the kernel's first tap, plus padding; past the end: of the last pixel.
@@ -135,14 +123,4 @@ fn load(address: u32, ci: u32) -> vec4f {
 fn weights(row: u32) -> mat4x4f {
   return mat4x4f(w[row], w[row + parameters.outChannels], w[row + 2u * parameters.outChannels],
                  w[row + 3u * parameters.outChannels]);
-}
-
-fn store(pixel: u32, co: u32, sum: mat4x4f) {
-  if (pixel < parameters.pixels) {
-    let at = parameters.yOffset + pixel * parameters.yStride + co;
-    y[at] = finish(add_bias(sum[0], co), co, pixel);
-    y[at + 1u] = finish(add_bias(sum[1], co + 1u), co + 1u, pixel);
-    y[at + 2u] = finish(add_bias(sum[2], co + 2u), co + 2u, pixel);
-    y[at + 3u] = finish(add_bias(sum[3], co + 3u), co + 3u, pixel);
-  }
 }

@@ -58,7 +58,7 @@ function ensembleLines({ ensembles, best }: Comparison): string[] {
   return [
     ...alignColumns([['', ...COLUMNS, 'kappa less best run'], ...rows], 7),
     `best run: ${best} (chosen on the studies that it is measured on)`,
-    `chosen for the first and the second half of the patients: ${chosen.join('; ')}`,
+    `chosen for the first and the second half of the patients, each on the other half: ${chosen.join('; ')}`,
   ];
 }
 

@@ -46,6 +46,7 @@ summary { cursor: pointer; color: var(--faint); padding: .35rem 0; }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 1rem; }
 .pair { display: flex; gap: 4px; }
 .pair img { width: calc(50% - 2px); height: auto; align-self: start; background: #000; }
+@media (min-width: 700px) { th:first-child { min-width: 11rem; } }
 @media print { .scroll { overflow: visible; } section { break-inside: avoid; } }
 `;
 

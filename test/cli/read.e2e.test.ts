@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { encode } from 'jpeg-js';
 import { parseHTML } from 'linkedom';
 import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -140,6 +141,17 @@ test.each([['evaluate run --data set'], ['predict run set/valid']])('SIGINT ends
 });
 
 describe('predict', () => {
+  test('takes JPEG files, of a folder too', async () => {
+    const { width, height, data } = PNG.sync.read(readFileSync(file('mixed/a/image.png')));
+    mkdirSync(file('jpeg'));
+    writeFileSync(file('jpeg/image.JPG'), encode({ width, height, data }, 100).data);
+    const found = predictionsOf((await murad(folder, 'predict', 'run', 'mixed/a', 'jpeg', '--json')).stdout);
+    expect(found.map(({ image }) => image)).toEqual(['mixed/a/image.png', 'jpeg/image.JPG']);
+    const [png, jpeg] = found.map(({ probability }) => probability);
+    // A file without quantisation differs by rounding alone.
+    expect(Math.abs((png ?? 0) - (jpeg ?? 1))).toBeLessThan(0.01);
+  });
+
   test('says of each image what evaluate says, as JSON', async () => {
     const all = await murad(folder, 'predict', 'run', 'set/valid', '--json');
     expect(all.code).toBe(0);
