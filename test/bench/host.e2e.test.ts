@@ -92,7 +92,8 @@ describe('bench:host', () => {
   test.skipIf(ADAPTER === 'embedded')('leaves no process behind, even where it is killed', async () => {
     const host = startHost(folder, '--parts', 'check');
     const before = processesOf(folder).length;
-    while (processesOf(folder).length < before + 2) await wait(50);
+    while (processesOf(folder).length < before + 2 && host.exitCode === null) await wait(50);
+    expect(host.exitCode).toBeNull();
     host.kill('SIGKILL');
     await once(host, 'close');
     for (let turns = 0; processesOf(folder).length > 0 && turns < 100; turns++) await wait(100);
