@@ -1,5 +1,6 @@
 // Adam (Kingma & Ba 2015), as torch.optim.Adam computes it, on a run of parameters:
 // m = m + (1 - beta1) (g - m);  v = v + (1 - beta2) (g^2 - v);  p = p - stepSize * m / (sqrt(v) * rootCorrection + epsilon)
+// with g divided by the scale of the loss.
 // stepSize = rate / (1 - beta1^t) and rootCorrection = 1 / sqrt(1 - beta2^t) come from the host in float64, once a step.
 // One thread per T. Traffic: g, m, v, p read once, m, v, p written once.
 alias T = f32;
@@ -20,6 +21,7 @@ struct Step {
   share1: f32,    // 1 - beta1, rounded once from float64
   share2: f32,    // 1 - beta2
   epsilon: f32,
+  unscale: f32,   // of the gradient; 0: nothing changes
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -33,10 +35,10 @@ struct Step {
 fn adam(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_id) local: vec3u) {
   let i = (group.x + group.y * groups.x) * LANES + local.x;
-  if (i >= parameters.count) {
+  if (i >= parameters.count || step.unscale == 0) {
     return;
   }
-  let gradient = g[parameters.gOffset + i];
+  let gradient = step.unscale * g[parameters.gOffset + i];
   let mi = m[parameters.mOffset + i] + step.share1 * (gradient - m[parameters.mOffset + i]);
   let vi = v[parameters.vOffset + i] + step.share2 * (gradient * gradient - v[parameters.vOffset + i]);
   m[parameters.mOffset + i] = mi;

@@ -5,6 +5,11 @@
 // row iy are those from floor(iy * OH / H) up to ceil((iy + 1) * OH / H): the same rule with the sizes exchanged.
 // Lanes are channels (lib/rows.wgsl), rows are the pixels of the result. Traffic: every element of a window read once.
 alias T = f32;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias Y = T;
+alias DY = T;
+alias DX = T;
 
 struct Parameters {
   channels: u32,   // in T, like all offsets and strides
@@ -21,10 +26,10 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<T>;
-@group(0) @binding(2) var<storage, read_write> y: array<T>;
-@group(0) @binding(3) var<storage, read> dy: array<T>;
-@group(0) @binding(4) var<storage, read_write> dx: array<T>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
+@group(0) @binding(3) var<storage, read> dy: array<DY>;
+@group(0) @binding(4) var<storage, read_write> dx: array<DX>;
 
 // First place, and the one after the last, of the window of place `at` of `count` over `size` places.
 fn window(at: u32, count: u32, size: u32) -> vec2u {
@@ -47,11 +52,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     for (var iy = rows.x; iy < rows.y; iy++) {
       for (var ix = columns.x; ix < columns.y; ix++) {
         let pixel = (image * parameters.height + iy) * parameters.width + ix;
-        sum += x[parameters.xOffset + pixel * parameters.xStride + channel];
+        sum += T(x[parameters.xOffset + pixel * parameters.xStride + channel]);
       }
     }
     y[parameters.yOffset + row * parameters.yStride + channel] =
-      sum / f32((rows.y - rows.x) * (columns.y - columns.x));
+      Y(sum / f32((rows.y - rows.x) * (columns.y - columns.x)));
   }
 }
 
@@ -73,10 +78,10 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
       for (var ox = columns.x; ox < columns.y; ox++) {
         let along = window(ox, parameters.outWidth, parameters.width);
         let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
-        sum += dy[parameters.yOffset + pixel * parameters.yStride + channel]
+        sum += T(dy[parameters.yOffset + pixel * parameters.yStride + channel])
           / f32((across.y - across.x) * (along.y - along.x));
       }
     }
-    dx[parameters.xOffset + row * parameters.xStride + channel] = sum;
+    dx[parameters.xOffset + row * parameters.xStride + channel] = DX(sum);
   }
 }

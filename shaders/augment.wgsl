@@ -2,7 +2,10 @@
 // Each image is flipped left to right, then turned by its angle (counter-clockwise as seen) about its centre, with
 // bilinear sampling and black outside, then normalised with a mean and standard deviation a channel.
 // images[n]: byte offset (a multiple of 4), channels (1 or 3, one plane after the other), flip, cos and sin of the angle.
-// One thread per pixel. Traffic: four bytes a channel (cached), 16 bytes written.
+// One thread per pixel. Traffic: four bytes a channel (cached), 16 or 8 bytes written.
+alias T = vec4f;
+// How y lies in memory: as T, or as halves of it.
+alias Y = T;
 const LANES: u32 = 64u;
 
 struct Parameters {
@@ -30,7 +33,7 @@ struct Image {
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read> bytes: array<u32>;
 @group(0) @binding(2) var<storage, read> images: array<Image>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 fn grey(plane: u32, ix: i32, iy: i32, flip: u32) -> f32 {
   let size = i32(parameters.size);
@@ -73,5 +76,5 @@ fn augment(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   }
   let mean = vec3f(parameters.meanRed, parameters.meanGreen, parameters.meanBlue);
   let deviation = vec3f(parameters.deviationRed, parameters.deviationGreen, parameters.deviationBlue);
-  y[parameters.yOffset + index * parameters.yStride] = vec4f((value / 255 - mean) / deviation, 0);
+  y[parameters.yOffset + index * parameters.yStride] = Y(vec4f((value / 255 - mean) / deviation, 0));
 }

@@ -3,6 +3,9 @@
 // f: prologue (lib/prologue_*.wgsl). Lanes are channels (lib/rows.wgsl), rows are the pixels of the result.
 // Traffic: x kernel^2 / stride^2 times, y once.
 alias T = f32;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias Y = T;
 
 struct Parameters {
   channels: u32,   // in T, like all offsets and strides
@@ -29,8 +32,8 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<T>;
-@group(0) @binding(2) var<storage, read_write> y: array<T>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(LANES, ROWS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -51,10 +54,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         let ix = ox * parameters.strideX + kx - parameters.padX;
         if (iy < parameters.height && ix < parameters.width) {
           let pixel = (image * parameters.height + iy) * parameters.width + ix;
-          sum += prologue(x[parameters.xOffset + pixel * parameters.xStride + channel], channel);
+          sum += prologue(T(x[parameters.xOffset + pixel * parameters.xStride + channel]), channel);
         }
       }
     }
-    y[parameters.yOffset + row * parameters.yStride + channel] = sum / divisor(oy, ox);
+    y[parameters.yOffset + row * parameters.yStride + channel] = Y(sum / divisor(oy, ox));
   }
 }

@@ -4,6 +4,9 @@
 // correct: dx += slope * (x - mean) + constant, with the coefficients of all normalisations of x added up.
 // Lanes are channels (lib/rows.wgsl). Traffic: x once, dx read and written once.
 alias T = f32;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias DX = T;
 
 struct Parameters {
   channels: u32,            // in T, like all offsets and strides
@@ -23,12 +26,12 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<T>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> affine: array<T>;
 @group(0) @binding(3) var<storage, read> dweight: array<T>;
 @group(0) @binding(4) var<storage, read> coefficients: array<T>;
 @group(0) @binding(5) var<storage, read_write> sums: array<T>; // the coefficients, written
-@group(0) @binding(6) var<storage, read_write> dx: array<T>;
+@group(0) @binding(6) var<storage, read_write> dx: array<DX>;
 
 fn affine_at(row: u32, channel: u32) -> T {
   return affine[parameters.affineOffset + row * parameters.affineStride + channel];
@@ -67,7 +70,8 @@ fn correct(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let constant = coefficients[at + parameters.coefficientsStride];
   let mean = affine_at(2u, channel);
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    let value = x[parameters.xOffset + row * parameters.xStride + channel];
-    dx[parameters.dxOffset + row * parameters.dxStride + channel] += slope * (value - mean) + constant;
+    let value = T(x[parameters.xOffset + row * parameters.xStride + channel]);
+    let place = parameters.dxOffset + row * parameters.dxStride + channel;
+    dx[place] = DX(T(dx[place]) + slope * (value - mean) + constant);
   }
 }

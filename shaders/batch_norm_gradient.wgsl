@@ -6,6 +6,10 @@
 //                running ones (meanShare 0).
 // Lanes are channels (lib/rows.wgsl). Traffic: dz and x once in each, dx once.
 alias T = f32;
+// How maps lie in memory: as T, or as halves of it.
+alias DZ = T;
+alias X = T;
+alias DX = T;
 
 struct Parameters {
   channels: u32,       // in T, like all offsets and strides
@@ -25,12 +29,12 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> dz: array<T>;
-@group(0) @binding(2) var<storage, read> x: array<T>;
+@group(0) @binding(1) var<storage, read> dz: array<DZ>;
+@group(0) @binding(2) var<storage, read> x: array<X>;
 @group(0) @binding(3) var<storage, read> affine: array<T>; // rows scale, shift, mean, invStd
 @group(0) @binding(4) var<storage, read_write> partials: array<T>;
 @group(0) @binding(5) var<storage, read> dweight: array<T>;
-@group(0) @binding(6) var<storage, read_write> dx: array<T>;
+@group(0) @binding(6) var<storage, read_write> dx: array<DX>;
 
 fn masked(gradient: T, value: T) -> T {
   return select(T(0), gradient, (value > T(parameters.low)) & (value < T(parameters.high)));
@@ -51,8 +55,8 @@ fn sum_chunks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
   var dgamma = T(0);
   var dbeta = T(0);
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    let value = x[parameters.xOffset + row * parameters.xStride + channel];
-    let dy = masked(dz[parameters.dzOffset + row * parameters.dzStride + channel], value * scale + shift);
+    let value = T(x[parameters.xOffset + row * parameters.xStride + channel]);
+    let dy = masked(T(dz[parameters.dzOffset + row * parameters.dzStride + channel]), value * scale + shift);
     dbeta += dy;
     dgamma += dy * ((value - mean) * invStd);
   }
@@ -75,14 +79,14 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
   let slope = dweight[parameters.dweightOffset + channel] * invStd * parameters.meanShare;
   let constant = dweight[parameters.dweightOffset + parameters.channels + channel] * parameters.meanShare;
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    let value = x[parameters.xOffset + row * parameters.xStride + channel];
-    let dy = masked(dz[parameters.dzOffset + row * parameters.dzStride + channel], value * scale + shift);
+    let value = T(x[parameters.xOffset + row * parameters.xStride + channel]);
+    let dy = masked(T(dz[parameters.dzOffset + row * parameters.dzStride + channel]), value * scale + shift);
     let gradient = scale * (dy - constant - (value - mean) * slope);
     let at = parameters.dxOffset + row * parameters.dxStride + channel;
     if (parameters.accumulate == 1u) {
-      dx[at] += gradient;
+      dx[at] = DX(T(dx[at]) + gradient);
     } else {
-      dx[at] = gradient;
+      dx[at] = DX(gradient);
     }
   }
 }

@@ -2,6 +2,8 @@
 // Each lane gathers those of its chunk: count, mean and M2 = sum of (x - mean)^2 (lib/moments_apart.wgsl).
 // Lanes are channels (lib/rows.wgsl). Traffic: x once.
 alias T = f32;
+// How x lies in memory: as T, or as halves of it.
+alias X = T;
 
 struct Parameters {
   channels: u32,      // in T, like all offsets and strides
@@ -12,7 +14,7 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<T>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 
 @compute @workgroup_size(LANES, ROWS)
 fn chunk_moments(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -24,11 +26,11 @@ fn chunk_moments(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
   if (channel >= parameters.channels || begin >= end) {
     return;
   }
-  let origin = moments_origin(0u, x[parameters.xOffset + begin * parameters.xStride + channel]);
+  let origin = moments_origin(0u, T(x[parameters.xOffset + begin * parameters.xStride + channel]));
   var total = T(0);
   var squares = T(0);
   for (var row = begin; row < end; row++) {
-    let distance = x[parameters.xOffset + row * parameters.xStride + channel] - origin;
+    let distance = T(x[parameters.xOffset + row * parameters.xStride + channel]) - origin;
     total += distance;
     squares += distance * distance;
   }

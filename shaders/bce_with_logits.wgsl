@@ -1,7 +1,7 @@
 // Binary cross-entropy on logits, mean over the batch times `weight`; p = 1 / (1 + exp(-x)), t the target,
 // w = positiveWeight. Where it is WEIGHTED, each logit's term and gradient counts `weights` times.
 // loss      = weight * mean of -(w t log p + (1 - t) log(1 - p)), computed as (1 - t) x + (1 + (w - 1) t) softplus(-x)
-// gradient: dx = weight * ((1 - t) p - w t (1 - p)) / count
+// gradient: dx = weight * ((1 - t) p - w t (1 - p)) / count, times the scale of the loss (lib/loss_scale*.wgsl)
 // One thread for the loss (a batch is small), one per logit for the gradient. Traffic: a few words.
 const LANES: u32 = 64u;
 const WEIGHTED: bool = false;
@@ -54,5 +54,5 @@ fn gradient(@builtin(global_invocation_id) id: vec3u) {
   let p = 1 / (1 + exp(-logit));
   let q = 1 / (1 + exp(logit)); // 1 - p, without cancellation
   result[parameters.resultOffset + id.x] =
-    weightOf(id.x) * parameters.weight * ((1 - t) * p - parameters.positiveWeight * t * q) / f32(parameters.count);
+    loss_scale() * (weightOf(id.x) * parameters.weight * ((1 - t) * p - parameters.positiveWeight * t * q) / f32(parameters.count));
 }

@@ -5,6 +5,9 @@
 // loop counters alone. A workgroup works through `tiles` tiles of LANES*PIXELS pixels, so that an epilogue's sums over
 // pixels stay few. Traffic: dy is read cin / (4*BLOCKS) times, w once for every tile, dx once.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias DY = T;
+alias DX = T;
 const LANES: u32 = 8u;
 const PIXELS: u32 = 4u;
 const BLOCKS: u32 = 8u;
@@ -37,9 +40,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<DY>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<DX>;
 
 @compute @workgroup_size(LANES)
 fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -81,7 +84,7 @@ fn add_tile(first: u32, ci: u32) {
       for (var co = 0u; co < parameters.outChannels; co++) {
         var values: array<vec4f, PIXELS>;
         for (var i = 0u; i < PIXELS; i++) {
-          values[i] = select(vec4f(0), dy[address[i] + co], inside[i]);
+          values[i] = select(vec4f(0), T(dy[address[i] + co]), inside[i]);
         }
         for (var j = 0u; j < BLOCKS; j++) {
           let row = parameters.wOffset + (tap + ci + j) * 4u * parameters.outChannels + co;
@@ -106,8 +109,8 @@ fn add_tile(first: u32, ci: u32) {
 fn add_to_dx(pixel: u32, channel: u32, value: vec4f) {
   let at = parameters.dxOffset + pixel * parameters.dxStride + channel;
   if (parameters.accumulate == 1u) {
-    dx[at] += value;
+    dx[at] = DX(T(dx[at]) + value);
   } else {
-    dx[at] = value;
+    dx[at] = DX(value);
   }
 }

@@ -7,6 +7,9 @@
 // A lane may gather the moments of what it writes (lib/moments_*.wgsl).
 // Traffic: x is read 1 + (KERNEL_WIDTH - STRIDE_X) / (STRIDE_X * COLUMNS) times, w once a lane, y written once.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias Y = T;
 const LANES: u32 = 8u;   // side by side: channels
 const TILES: u32 = 1u;   // below each other: tiles
 const COLUMNS: u32 = 4u;
@@ -45,9 +48,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(LANES, TILES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -78,7 +81,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
           let ix = ox * STRIDE_X + i - parameters.padX;
           let inside = ix < parameters.width;
           let at = parameters.xOffset + select(0u, (row + ix) * parameters.xStride, inside) + channel;
-          values[i] = select(vec4f(0), prologue(x[at], channel), inside);
+          values[i] = select(vec4f(0), prologue(T(x[at]), channel), inside);
         }
         for (var j = 0u; j < PENDING; j++) {
           let ky = j * STRIDE_Y + s;
@@ -101,7 +104,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       for (var i = 0u; i < COLUMNS; i++) {
         if (ox + i < parameters.outWidth) {
           let result = finish(add_bias(sum[PENDING - 1u][i], channel), channel, row + ox + i);
-          y[parameters.yOffset + (row + ox + i) * parameters.yStride + channel] = result;
+          y[parameters.yOffset + (row + ox + i) * parameters.yStride + channel] = Y(result);
           total += result - origin;
           squares += (result - origin) * (result - origin);
         }

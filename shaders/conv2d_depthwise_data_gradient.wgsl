@@ -6,6 +6,9 @@
 // the compiler knows which tap of which output falls on which input. Lanes of a workgroup are neighbouring channels.
 // Traffic: dy is read 1 + REACH_X * STRIDE_X / COLUMNS times, w once a lane, dx written once.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias DY = T;
+alias DX = T;
 const LANES: u32 = 8u;   // side by side: channels
 const TILES: u32 = 1u;   // below each other: tiles
 const COLUMNS: u32 = 4u; // a multiple of STRIDE_X
@@ -41,9 +44,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<DY>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<DX>;
 
 @compute @workgroup_size(LANES, TILES)
 fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -72,7 +75,7 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         let ox = first + i - REACH_X;
         let inside = ox < parameters.outWidth;
         let at = parameters.dyOffset + select(0u, (row + ox) * parameters.dyStride, inside) + channel;
-        values[i] = select(vec4f(0), dy[at], inside);
+        values[i] = select(vec4f(0), T(dy[at]), inside);
       }
       for (var ky = 0u; ky < KERNEL_HEIGHT; ky++) {
         for (var kx = 0u; kx < KERNEL_WIDTH; kx++) {
@@ -93,9 +96,9 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
           if (ix < parameters.width) {
             let at = parameters.dxOffset + ((image * parameters.height + iy) * parameters.width + ix) * parameters.dxStride + channel;
             if (parameters.accumulate == 1u) {
-              dx[at] += sum[r][i];
+              dx[at] = DX(T(dx[at]) + sum[r][i]);
             } else {
-              dx[at] = sum[r][i];
+              dx[at] = DX(sum[r][i]);
             }
           }
         }

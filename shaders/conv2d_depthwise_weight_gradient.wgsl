@@ -6,6 +6,9 @@
 // neighbouring channels. Splits are summed afterwards (sum_partials.wgsl).
 // Traffic: x is read 1 + (KERNEL_WIDTH - STRIDE_X) / (STRIDE_X * COLUMNS) times, dy once, dw written once per split.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias DY = T;
 const LANES: u32 = 8u;   // side by side: channels
 const TILES: u32 = 1u;   // below each other: splits
 const COLUMNS: u32 = 4u;
@@ -40,8 +43,8 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
+@group(0) @binding(2) var<storage, read> dy: array<DY>;
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4f>; // [split][ky, kx, c]
 
 @compute @workgroup_size(LANES, TILES)
@@ -67,7 +70,7 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
         }
         let inside = oy < end && ox + i < parameters.outWidth;
         let at = ((image * parameters.outHeight + oy) * parameters.outWidth + ox + i) * parameters.dyStride;
-        gradients[0][i] = select(vec4f(0), dy[parameters.dyOffset + select(0u, at, inside) + channel], inside);
+        gradients[0][i] = select(vec4f(0), T(dy[parameters.dyOffset + select(0u, at, inside) + channel]), inside);
       }
       for (var s = 0u; s < STRIDE_Y; s++) {
         let iy = oy * STRIDE_Y + s - parameters.padY; // wraps to a huge number above the image
@@ -78,7 +81,7 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
             let ix = ox * STRIDE_X + i - parameters.padX;
             let inside = ix < parameters.width;
             let at = parameters.xOffset + select(0u, (row + ix) * parameters.xStride, inside) + channel;
-            values[i] = select(vec4f(0), prologue(x[at], channel), inside);
+            values[i] = select(vec4f(0), prologue(T(x[at]), channel), inside);
           }
           for (var j = 0u; j < PENDING; j++) {
             let ky = j * STRIDE_Y + s;

@@ -6,6 +6,10 @@
 // product; it serves shapes that no tiled variant fits (odd channels, single logits). Sums are taken by blocks: rounding
 // errors grow with the root of the longest chain of additions, and a logit adds up 2,048 products.
 alias T = f32;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias DY = T;
+alias RESULT = T;
 const LANES: u32 = 64u;
 const BLOCK: u32 = 32u; // products that are added up on their own
 
@@ -40,10 +44,10 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read> dy: array<f32>;
-@group(0) @binding(4) var<storage, read_write> result: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<DY>;
+@group(0) @binding(4) var<storage, read_write> result: array<RESULT>;
 
 fn weight_index(ky: u32, kx: u32, ci: u32, co: u32) -> u32 {
   let inside = parameters.inChannels / parameters.groups;
@@ -55,7 +59,7 @@ fn input_value(image: u32, iy: u32, ix: u32, channel: u32) -> f32 {
     return 0;
   }
   let pixel = (image * parameters.height + iy) * parameters.width + ix;
-  return prologue(x[parameters.xOffset + pixel * parameters.xStride + channel], channel);
+  return prologue(T(x[parameters.xOffset + pixel * parameters.xStride + channel]), channel);
 }
 
 fn thread_index(group: vec3u, groups: vec3u, local: vec3u) -> u32 {
@@ -90,7 +94,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       }
     }
   }
-  result[parameters.yOffset + pixel * parameters.yStride + co] = finish(add_bias(sum, co), co, pixel);
+  result[parameters.yOffset + pixel * parameters.yStride + co] = RESULT(finish(add_bias(sum, co), co, pixel));
 }
 
 @compute @workgroup_size(LANES)
@@ -121,7 +125,7 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         for (var first = base; first < base + outside; first += BLOCK) {
           var part = 0f;
           for (var co = first; co < min(first + BLOCK, base + outside); co++) {
-            part += dy[source + co] * w[weight_index(ky, kx, channel % inside, co)];
+            part += T(dy[source + co]) * w[weight_index(ky, kx, channel % inside, co)];
           }
           sum += part;
         }
@@ -130,9 +134,9 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
   }
   let at = parameters.xOffset + pixel * parameters.xStride + channel;
   if (parameters.accumulate == 1u) {
-    result[at] += sum;
+    result[at] = RESULT(T(result[at]) + sum);
   } else {
-    result[at] = sum;
+    result[at] = RESULT(sum);
   }
 }
 
@@ -158,10 +162,10 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
         let value = input_value(image, oy * parameters.strideY + ky - parameters.padY,
                                 ox * parameters.strideX + kx - parameters.padX, channel);
         let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
-        part += value * dy[parameters.yOffset + pixel * parameters.yStride + co];
+        part += value * T(dy[parameters.yOffset + pixel * parameters.yStride + co]);
       }
       sum += part;
     }
   }
-  result[parameters.wOffset + index] = sum;
+  result[parameters.wOffset + index] = RESULT(sum);
 }

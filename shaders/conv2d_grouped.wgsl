@@ -7,6 +7,9 @@
 // A workgroup works through `runTiles` times LANES tiles, so that the moments that it may gather (lib/moments_*.wgsl) stay few.
 // Traffic: x is read KERNEL_HEIGHT / STRIDE_Y * groupOutputs / BLOCKS times, w once for every LANES*COLUMNS pixels, y written once.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias Y = T;
 const LANES: u32 = 8u;
 const COLUMNS: u32 = 4u;
 const BLOCKS: u32 = 1u;
@@ -45,9 +48,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -80,7 +83,7 @@ fn write_tile(tile: u32, co: u32) {
     for (var ci = 0u; ci < parameters.groupInputs; ci++) {
       var values: array<vec4f, SPAN>;
       for (var i = 0u; i < SPAN; i++) {
-        values[i] = select(vec4f(0), prologue(x[address[i] + first_input + ci], first_input + ci), inside[i]);
+        values[i] = select(vec4f(0), prologue(T(x[address[i] + first_input + ci]), first_input + ci), inside[i]);
       }
       for (var kx = 0u; kx < KERNEL_WIDTH; kx++) {
         let tap = ((ky * KERNEL_WIDTH + kx) * parameters.groupInputs + ci) * 4u;
@@ -104,7 +107,7 @@ fn write_tile(tile: u32, co: u32) {
       if (i < columns) {
         let pixel = out_row * parameters.outWidth + ox + i;
         let result = finish(add_bias(sum[i][j], co + j), co + j, pixel);
-        y[parameters.yOffset + pixel * parameters.yStride + co + j] = result;
+        y[parameters.yOffset + pixel * parameters.yStride + co + j] = Y(result);
         total += result - origin;
         squares += (result - origin) * (result - origin);
       }

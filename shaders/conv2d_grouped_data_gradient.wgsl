@@ -6,6 +6,9 @@
 // on which input. The weights' index depends on the workgroup and loop counters alone.
 // Traffic: dy is read KERNEL_HEIGHT / STRIDE_Y * groupInputs / BLOCKS times, w once for every LANES*COLUMNS pixels, dx written once.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias DY = T;
+alias DX = T;
 const LANES: u32 = 8u;
 const COLUMNS: u32 = 4u; // a multiple of STRIDE_X
 const BLOCKS: u32 = 1u;
@@ -40,9 +43,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<DY>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<DX>;
 
 @compute @workgroup_size(LANES)
 fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -69,7 +72,7 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     for (var co = first_output; co < first_output + parameters.groupOutputs; co++) {
       var values: array<vec4f, SPAN>;
       for (var i = 0u; i < SPAN; i++) {
-        values[i] = select(vec4f(0), dy[address[i] + co], inside[i]);
+        values[i] = select(vec4f(0), T(dy[address[i] + co]), inside[i]);
       }
       for (var kx = 0u; kx < KERNEL_WIDTH; kx++) {
         let tap = (ky * KERNEL_WIDTH + kx) * parameters.groupInputs + ci % parameters.groupInputs;
@@ -97,9 +100,9 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
       let at = parameters.dxOffset + ((image * parameters.height + iy) * parameters.width + ix) * parameters.dxStride + ci;
       for (var j = 0u; j < BLOCKS; j++) {
         if (parameters.accumulate == 1u) {
-          dx[at + j] += sum[i][j];
+          dx[at + j] = DX(T(dx[at + j]) + sum[i][j]);
         } else {
-          dx[at + j] = sum[i][j];
+          dx[at + j] = DX(sum[i][j]);
         }
       }
     }

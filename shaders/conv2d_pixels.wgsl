@@ -6,6 +6,9 @@
 // A workgroup works through `tiles` tiles of LANES*PIXELS pixels, so that the moments that it may gather (lib/moments_*.wgsl) stay few.
 // Traffic: x is read cout / (4*BLOCKS) times, w once for every tile, y written once.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias Y = T;
 const LANES: u32 = 8u;
 const PIXELS: u32 = 4u;
 const BLOCKS: u32 = 8u;
@@ -40,9 +43,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -81,7 +84,7 @@ fn write_tile(first: u32, co: u32) {
       for (var ci = 0u; ci < parameters.inChannels; ci++) {
         var values: array<vec4f, PIXELS>;
         for (var i = 0u; i < PIXELS; i++) {
-          values[i] = select(vec4f(0), prologue(x[address[i] + ci], ci), inside[i]);
+          values[i] = select(vec4f(0), prologue(T(x[address[i] + ci]), ci), inside[i]);
         }
         let row = parameters.wOffset + (tap + ci) * 4u * parameters.outChannels + co;
         for (var j = 0u; j < BLOCKS; j++) {
@@ -101,7 +104,7 @@ fn write_tile(first: u32, co: u32) {
     for (var i = 0u; i < PIXELS; i++) {
       if (first + i < parameters.pixels) {
         let result = finish(add_bias(sum[i][j], co + j), co + j, first + i);
-        y[parameters.yOffset + (first + i) * parameters.yStride + co + j] = result;
+        y[parameters.yOffset + (first + i) * parameters.yStride + co + j] = Y(result);
         total += result - origin;
         squares += (result - origin) * (result - origin);
       }

@@ -6,6 +6,9 @@
 // POINTWISE: a 1x1 convolution of stride 1 without padding, whose x is the left matrix as it lies.
 // Traffic: x is read taps * cout / TILE_N times (taps from cache), w pixels / TILE_M times, y written once.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias Y = T;
 const KERNEL_WIDTH: u32 = 3u;
 const STRIDE_Y: u32 = 1u;
 const STRIDE_X: u32 = 1u;
@@ -37,9 +40,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 // Of each row that the thread fetches: its image's first input row, and the input's row and column under the first tap.
 var<private> corner: array<vec3u, FETCHES_M>;
@@ -64,7 +67,7 @@ fn fetch_left(thread: u32, i: u32, step: u32) -> vec4f {
     if (pixel >= parameters.pixels || k >= parameters.inner) {
       return vec4f(0);
     }
-    return prologue(x[parameters.xOffset + pixel * parameters.xStride + k], k);
+    return prologue(T(x[parameters.xOffset + pixel * parameters.xStride + k]), k);
   }
   let tap = k / parameters.inChannels;
   let ci = k % parameters.inChannels;
@@ -74,7 +77,7 @@ fn fetch_left(thread: u32, i: u32, step: u32) -> vec4f {
     return vec4f(0);
   }
   let pixel = (corner[i].x + iy) * parameters.width + ix;
-  return prologue(x[parameters.xOffset + pixel * parameters.xStride + ci], ci);
+  return prologue(T(x[parameters.xOffset + pixel * parameters.xStride + ci]), ci);
 }
 
 fn fetch_right(thread: u32, i: u32, step: u32) -> vec4f {
@@ -90,7 +93,7 @@ fn store_result(row: u32, column: u32, sum: vec4f) {
   let pixel = first_pixel + row;
   let co = first_column + column;
   if (pixel < parameters.pixels && co < parameters.outChannels) {
-    y[parameters.yOffset + pixel * parameters.yStride + co] = finish(add_bias(sum, co), co, pixel);
+    y[parameters.yOffset + pixel * parameters.yStride + co] = Y(finish(add_bias(sum, co), co, pixel));
   }
 }
 

@@ -5,6 +5,10 @@
 // transposed on the way to registers. Workgroup: TILE_M pixels x TILE_N channels, neighbours as in conv2d_tiled.wgsl.
 // POINTWISE: a 1x1 convolution of stride 1 without padding, whose dy is the left matrix as it lies.
 // Traffic: dy is read taps * cin / TILE_N times (taps from cache), w pixels / TILE_M times, dx once.
+alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias DY = T;
+alias DX = T;
 const KERNEL_WIDTH: u32 = 3u;
 const STRIDE_Y: u32 = 1u;
 const STRIDE_X: u32 = 1u;
@@ -30,9 +34,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<DY>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<DX>;
 
 // Of each row that the thread fetches: its image's first output row, and its row and column in the padded input.
 var<private> place: array<vec3u, FETCHES_M>;
@@ -55,7 +59,7 @@ fn fetch_left(thread: u32, i: u32, step: u32) -> vec4f {
     return vec4f(0);
   }
   if (POINTWISE) {
-    return dy[parameters.dyOffset + pixel * parameters.dyStride + k];
+    return T(dy[parameters.dyOffset + pixel * parameters.dyStride + k]);
   }
   let tap = k / parameters.outChannels;
   let ty = place[i].y - tap / KERNEL_WIDTH; // wraps to a huge number above the output
@@ -66,7 +70,7 @@ fn fetch_left(thread: u32, i: u32, step: u32) -> vec4f {
     return vec4f(0);
   }
   let source = (place[i].x + oy) * parameters.outWidth + ox;
-  return dy[parameters.dyOffset + source * parameters.dyStride + k % parameters.outChannels];
+  return T(dy[parameters.dyOffset + source * parameters.dyStride + k % parameters.outChannels]);
 }
 
 fn fetch_right(thread: u32, i: u32, step: u32) -> vec4f {
@@ -89,9 +93,9 @@ fn store_result(row: u32, column: u32, sum: vec4f) {
   if (pixel < parameters.pixels && ci < parameters.inChannels) {
     let at = parameters.dxOffset + pixel * parameters.dxStride + ci;
     if (parameters.accumulate == 1u) {
-      dx[at] += sum;
+      dx[at] = DX(T(dx[at]) + sum);
     } else {
-      dx[at] = sum;
+      dx[at] = DX(sum);
     }
   }
 }

@@ -6,6 +6,9 @@
 // POINTWISE: a 1x1 convolution of stride 1 without padding, whose x is the left matrix as it lies.
 // Traffic: x is read taps * cout / TILE_N times, dy taps * cin / TILE_M times, dw written once per split.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias DY = T;
 const KERNEL_WIDTH: u32 = 3u;
 const STRIDE_Y: u32 = 1u;
 const STRIDE_X: u32 = 1u;
@@ -33,8 +36,8 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
+@group(0) @binding(2) var<storage, read> dy: array<DY>;
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4f>; // [split][ky, kx, ci, co]
 
 var<private> first_row: u32;    // in vec4f, like all rows but those of dw
@@ -48,7 +51,7 @@ fn fetch_left(thread: u32, i: u32, step: u32) -> vec4f {
     return vec4f(0);
   }
   if (POINTWISE) {
-    return prologue(x[parameters.xOffset + pixel * parameters.xStride + tap.z], tap.z);
+    return prologue(T(x[parameters.xOffset + pixel * parameters.xStride + tap.z]), tap.z);
   }
   let row = pixel / parameters.outWidth;
   let iy = row % parameters.outHeight * STRIDE_Y + tap.x - parameters.padY; // wraps to a huge number above the image
@@ -57,7 +60,7 @@ fn fetch_left(thread: u32, i: u32, step: u32) -> vec4f {
     return vec4f(0);
   }
   let source = (row / parameters.outHeight * parameters.height + iy) * parameters.width + ix;
-  return prologue(x[parameters.xOffset + source * parameters.xStride + tap.z], tap.z);
+  return prologue(T(x[parameters.xOffset + source * parameters.xStride + tap.z]), tap.z);
 }
 
 fn fetch_right(thread: u32, i: u32, step: u32) -> vec4f {
@@ -66,7 +69,7 @@ fn fetch_right(thread: u32, i: u32, step: u32) -> vec4f {
   if (pixel >= parameters.pixels || column >= parameters.outChannels) {
     return vec4f(0);
   }
-  return dy[parameters.dyOffset + pixel * parameters.dyStride + column];
+  return T(dy[parameters.dyOffset + pixel * parameters.dyStride + column]);
 }
 
 fn store_result(tile_row: u32, column: u32, sum: vec4f) {

@@ -6,6 +6,9 @@
 // product. Weights are indexed by workgroup and loop counters alone, so that one load serves all lanes.
 // Traffic: x is read cout / 16 times, w once for every 8*LANES pixels, y written once.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias Y = T;
 const LANES: u32 = 8u;
 const PIXELS: u32 = 8u;
 const BLOCKS: u32 = 4u;
@@ -40,9 +43,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -94,7 +97,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   for (var i = 0u; i < min(PIXELS, parameters.pixels - min(first, parameters.pixels)); i++) {
     let at = parameters.yOffset + (first + i) * parameters.yStride + co;
     for (var j = 0u; j < BLOCKS; j++) {
-      y[at + j] = finish(add_bias(sums[i][j], co + j), co + j, first + i);
+      y[at + j] = Y(finish(add_bias(sums[i][j], co + j), co + j, first + i));
     }
   }
 }
@@ -116,7 +119,7 @@ fn address(corner: vec3u, ky: u32, kx: u32) -> u32 {
 
 fn load(address: u32, ci: u32) -> vec4f {
   let inside = address != OUTSIDE;
-  return select(vec4f(0), prologue(x[select(parameters.xOffset, address, inside) + ci], ci), inside);
+  return select(vec4f(0), prologue(T(x[select(parameters.xOffset, address, inside) + ci]), ci), inside);
 }
 
 // Of four input channels, a column each, for four output channels.

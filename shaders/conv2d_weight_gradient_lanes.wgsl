@@ -4,6 +4,9 @@
 // split, and dy is indexed by workgroup and loop counters alone. Splits are summed afterwards (sum_partials.wgsl).
 // Traffic: dy is read taps * cin / (4*LANES) times, x cout / (4*BLOCKS) times, dw written once per split.
 alias T = vec4f;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias DY = T;
 const LANES: u32 = 8u;
 const BLOCKS: u32 = 8u;
 const PIXELS: u32 = 4u; // multiplied at once, so that a sum that does not fit the registers is loaded once for four
@@ -33,8 +36,8 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
+@group(0) @binding(2) var<storage, read> dy: array<DY>;
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4f>; // [split][ky, kx, ci, co]
 
 @compute @workgroup_size(LANES)
@@ -59,7 +62,7 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
       let ix = ox * parameters.strideX + kx - parameters.padX;
       let inside = iy < parameters.height && ix < parameters.width && first + k < end;
       let at = select(0u, ((image * parameters.height + iy) * parameters.width + ix) * parameters.xStride, inside);
-      values[k] = select(vec4f(0), prologue(x[parameters.xOffset + at + ci], ci), inside);
+      values[k] = select(vec4f(0), prologue(T(x[parameters.xOffset + at + ci]), ci), inside);
       ox++;
       if (ox == parameters.outWidth) {
         ox = 0u;
@@ -74,10 +77,10 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
     let source = parameters.dyOffset + co;
     let last = parameters.pixels - 1u;
     for (var j = 0u; j < BLOCKS; j++) {
-      let m = mat4x4f(dy[source + first * parameters.dyStride + j],
-                      dy[source + min(first + 1u, last) * parameters.dyStride + j],
-                      dy[source + min(first + 2u, last) * parameters.dyStride + j],
-                      dy[source + min(first + 3u, last) * parameters.dyStride + j]);
+      let m = mat4x4f(T(dy[source + first * parameters.dyStride + j]),
+                      T(dy[source + min(first + 1u, last) * parameters.dyStride + j]),
+                      T(dy[source + min(first + 2u, last) * parameters.dyStride + j]),
+                      T(dy[source + min(first + 3u, last) * parameters.dyStride + j]));
       for (var i = 0u; i < 4u; i++) {
         sum[i][j] = multiply_add(sum[i][j], m, channels[i]);
       }

@@ -6,6 +6,10 @@
 // drop:              y = a / (1 - probability) where the element's random number is at least probability, else 0;
 //                    random numbers follow from (seed, step, element), so that backward draws what forward drew.
 alias T = f32;
+// How maps lie in memory: as T, or as halves of it.
+alias A = T;
+alias B = T;
+alias Y = T;
 
 struct Parameters {
   channels: u32,   // in T, like all offsets and strides
@@ -25,17 +29,17 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> a: array<T>;
-@group(0) @binding(2) var<storage, read> b: array<T>;
-@group(0) @binding(3) var<storage, read_write> y: array<T>;
+@group(0) @binding(1) var<storage, read> a: array<A>;
+@group(0) @binding(2) var<storage, read> b: array<B>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 @group(0) @binding(4) var<storage, read> step: array<u32>; // [0]: number of the training step
 
 fn a_at(row: u32, channel: u32) -> T {
-  return a[parameters.aOffset + row * parameters.aStride + channel];
+  return T(a[parameters.aOffset + row * parameters.aStride + channel]);
 }
 
 fn b_at(row: u32, channel: u32) -> T {
-  return b[parameters.bOffset + row * parameters.bStride + channel];
+  return T(b[parameters.bOffset + row * parameters.bStride + channel]);
 }
 
 fn y_index(row: u32, channel: u32) -> u32 {
@@ -61,7 +65,7 @@ fn copy(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     return;
   }
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    y[y_index(row, channel)] = a_at(row, channel);
+    y[y_index(row, channel)] = Y(a_at(row, channel));
   }
 }
 
@@ -74,7 +78,7 @@ fn add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
     return;
   }
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    y[y_index(row, channel)] = a_at(row, channel) + b_at(row, channel);
+    y[y_index(row, channel)] = Y(a_at(row, channel) + b_at(row, channel));
   }
 }
 
@@ -87,7 +91,7 @@ fn activate(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     return;
   }
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    y[y_index(row, channel)] = clamp(a_at(row, channel), T(parameters.low), T(parameters.high));
+    y[y_index(row, channel)] = Y(clamp(a_at(row, channel), T(parameters.low), T(parameters.high)));
   }
 }
 
@@ -102,7 +106,7 @@ fn activate_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroup
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
     let value = a_at(row, channel);
     let passes = (value > T(parameters.low)) & (value < T(parameters.high));
-    y[y_index(row, channel)] = select(T(0), b_at(row, channel), passes);
+    y[y_index(row, channel)] = Y(select(T(0), b_at(row, channel), passes));
   }
 }
 
@@ -119,6 +123,6 @@ fn drop(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let element = parameters.first + row * parameters.channels + channel;
     let uniform_number = f32(fmix32(key + fmix32(element)) >> 8u) / 16777216f; // [0, 1)
     let kept = select(0f, 1 / (1 - parameters.probability), uniform_number >= parameters.probability);
-    y[y_index(row, channel)] = a_at(row, channel) * kept;
+    y[y_index(row, channel)] = Y(a_at(row, channel) * kept);
   }
 }

@@ -2,6 +2,9 @@
 // data_gradient: dx[n, pixel, c] = dy[n, c] / pixels. Lanes are channels (lib/rows.wgsl); rows are images forward and
 // pixels of dx backward. Traffic: x or dx once.
 alias T = f32;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias DX = T;
 
 struct Parameters {
   channels: u32,   // in T, like all offsets and strides
@@ -15,10 +18,10 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<T>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read_write> y: array<T>;
 @group(0) @binding(3) var<storage, read> dy: array<T>;
-@group(0) @binding(4) var<storage, read_write> dx: array<T>;
+@group(0) @binding(4) var<storage, read_write> dx: array<DX>;
 
 @compute @workgroup_size(LANES, ROWS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -31,7 +34,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
     var sum = T(0);
     for (var pixel = row * parameters.pixels; pixel < (row + 1u) * parameters.pixels; pixel++) {
-      sum += x[parameters.xOffset + pixel * parameters.xStride + channel];
+      sum += T(x[parameters.xOffset + pixel * parameters.xStride + channel]);
     }
     y[parameters.yOffset + row * parameters.yStride + channel] = sum / f32(parameters.pixels);
   }
@@ -47,6 +50,6 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
   }
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
     let gradient = dy[parameters.yOffset + row / parameters.pixels * parameters.yStride + channel];
-    dx[parameters.xOffset + row * parameters.xStride + channel] = gradient / f32(parameters.pixels);
+    dx[parameters.xOffset + row * parameters.xStride + channel] = DX(gradient / f32(parameters.pixels));
   }
 }

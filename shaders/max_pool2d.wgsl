@@ -5,6 +5,9 @@
 // Traffic: x kernel^2 / stride^2 times (cached), y and indices once.
 alias T = f32;
 alias I = u32;
+// How maps lie in memory: as T, or as halves of it.
+alias X = T;
+alias Y = T;
 
 struct Parameters {
   channels: u32,   // in T, like all offsets and strides
@@ -32,8 +35,8 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<T>;
-@group(0) @binding(2) var<storage, read_write> y: array<T>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 @group(0) @binding(3) var<storage, read_write> indices: array<u32>;
 
 @compute @workgroup_size(LANES, ROWS)
@@ -56,13 +59,13 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         let ix = ox * parameters.strideX + kx - parameters.padX;
         if (iy < parameters.height && ix < parameters.width) {
           let pixel = (image * parameters.height + iy) * parameters.width + ix;
-          let value = prologue(x[parameters.xOffset + pixel * parameters.xStride + channel], channel);
+          let value = prologue(T(x[parameters.xOffset + pixel * parameters.xStride + channel]), channel);
           tap = select(tap, I(ky * parameters.kernelWidth + kx), value > best);
           best = max(best, value);
         }
       }
     }
-    y[parameters.yOffset + row * parameters.yStride + channel] = best;
+    y[parameters.yOffset + row * parameters.yStride + channel] = Y(best);
     let distance = best - moments_origin(0u, best);
     add_to_moments(0u, distance, distance * distance);
     add_rows(1u);

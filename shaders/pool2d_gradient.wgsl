@@ -7,6 +7,10 @@
 //   [chunk, 1, c] = sum of dh (dbeta); the second pass is sum_partials.wgsl.
 // Lanes are channels (lib/rows.wgsl), rows are the pixels of dx. Traffic: dy kernel^2 / stride^2 times, x and dx once.
 alias T = f32;
+// How maps lie in memory: as T, or as halves of it.
+alias DY = T;
+alias DX = T;
+alias X = T;
 
 struct Parameters {
   channels: u32,   // in T, like all offsets and strides
@@ -37,9 +41,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> dy: array<T>;
-@group(0) @binding(2) var<storage, read_write> dx: array<T>;
-@group(0) @binding(3) var<storage, read> x: array<T>;
+@group(0) @binding(1) var<storage, read> dy: array<DY>;
+@group(0) @binding(2) var<storage, read_write> dx: array<DX>;
+@group(0) @binding(3) var<storage, read> x: array<X>;
 @group(0) @binding(4) var<storage, read> affine: array<T>; // rows scale, shift, mean, invStd
 @group(0) @binding(5) var<storage, read_write> partials: array<T>;
 
@@ -58,7 +62,7 @@ fn data_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     return;
   }
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    dx[parameters.dxOffset + row * parameters.dxStride + channel] = pooled_gradient(row, channel);
+    dx[parameters.dxOffset + row * parameters.dxStride + channel] = DX(pooled_gradient(row, channel));
   }
 }
 
@@ -76,7 +80,7 @@ fn batch_norm_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgro
   var centred = T(0);
   var plain = T(0);
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    let value = x[parameters.xOffset + row * parameters.xStride + channel];
+    let value = T(x[parameters.xOffset + row * parameters.xStride + channel]);
     let activated = value * scale + shift;
     let passes = (activated > T(parameters.low)) & (activated < T(parameters.high));
     let dh = select(T(0), pooled_gradient(row, channel), passes);
@@ -84,9 +88,9 @@ fn batch_norm_gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgro
     plain += dh;
     let at = parameters.dxOffset + row * parameters.dxStride + channel;
     if (parameters.accumulate == 1u) {
-      dx[at] += scale * dh;
+      dx[at] = DX(T(dx[at]) + scale * dh);
     } else {
-      dx[at] = scale * dh;
+      dx[at] = DX(scale * dh);
     }
   }
   partials[2u * chunk * parameters.channels + channel] = centred * affine[3u * parameters.channels + channel];

@@ -1,6 +1,8 @@
 // partials[chunk, c] = sum over the chunk's rows of x[row, c]: the first pass of a sum over rows (a bias's gradient).
 // Lanes are channels (lib/rows.wgsl). Traffic: x once; the second pass is sum_partials.wgsl.
 alias T = f32;
+// How x lies in memory: as T, or as halves of it.
+alias X = T;
 
 struct Parameters {
   channels: u32,   // in T, like the offset and stride
@@ -11,7 +13,7 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<T>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read_write> partials: array<T>;
 
 @compute @workgroup_size(LANES, ROWS)
@@ -24,7 +26,7 @@ fn sum_chunks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
   }
   var sum = T(0);
   for (var row = chunk_begin(chunk); row < chunk_end(chunk); row++) {
-    sum += x[parameters.xOffset + row * parameters.xStride + channel];
+    sum += T(x[parameters.xOffset + row * parameters.xStride + channel]);
   }
   partials[chunk * parameters.channels + channel] = sum;
 }

@@ -26,8 +26,9 @@ export type { Initialiser } from './models/initialise.ts';
 export { Model } from './models/model.ts';
 export type { BatchNormOptions, Conv2dOptions, Network, PoolOptions } from './models/network.ts';
 export { exportOnnx, type OnnxOptions } from './models/onnx/index.ts';
+export { AdamState } from './train/adam-state.ts';
 export { type Evaluation, evaluate, type Levels, type Prediction, type Scores } from './train/metrics.ts';
-export { AdamState, type TrainingBatch, type TrainingOptions, TrainingStep } from './train/step.ts';
+export { type TrainingBatch, type TrainingOptions, TrainingStep } from './train/step.ts';
 export { writeSafetensors } from './weights/safetensors.ts';
 export {
   type MatchedWeights,

@@ -4,7 +4,9 @@
 // partials[p, 0, c] = sum of dy * (x - mean) * invStd (dgamma) and [p, 1, c] = sum of dy (dbeta), over the pixels of a
 // workgroup or of one of its lanes (lib/sum_*.wgsl); the second pass is sum_partials.wgsl.
 // Traffic: x once; dz stays in registers.
-@group(0) @binding(4) var<storage, read> x: array<vec4f>;
+// How x lies in memory: as T, or as halves of it.
+alias X = T;
+@group(0) @binding(4) var<storage, read> x: array<X>;
 @group(0) @binding(5) var<storage, read> affine: array<vec4f>; // rows scale, shift, mean, invStd
 @group(0) @binding(6) var<storage, read_write> partials: array<vec4f>;
 
@@ -20,7 +22,7 @@ fn store(first: u32, ci: u32, block: u32, values: array<vec4f, PIXELS>) {
   var plain_here = vec4f(0);
   for (var i = 0u; i < PIXELS; i++) {
     if (first + i < parameters.pixels) {
-      let source = x[parameters.xOffset + (first + i) * parameters.xStride + channel];
+      let source = T(x[parameters.xOffset + (first + i) * parameters.xStride + channel]);
       let activated = source * scale + shift;
       let passes = (activated > vec4f(parameters.low)) & (activated < vec4f(parameters.high));
       let dy = select(vec4f(0), values[i], passes);

@@ -9,7 +9,7 @@ fn pooled_gradient(row: u32, channel: u32) -> T {
   for (var oy = rows.x; oy < rows.y; oy++) {
     for (var ox = columns.x; ox < columns.y; ox++) {
       let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
-      sum += dy[parameters.yOffset + pixel * parameters.yStride + channel] / divisor(oy, ox);
+      sum += T(dy[parameters.yOffset + pixel * parameters.yStride + channel]) / divisor(oy, ox);
     }
   }
   return sum;

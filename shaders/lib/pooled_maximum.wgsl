@@ -15,7 +15,7 @@ fn pooled_gradient(row: u32, channel: u32) -> T {
       let ky = iy + parameters.padY - oy * parameters.strideY;
       let kx = ix + parameters.padX - ox * parameters.strideX;
       let pixel = (image * parameters.outHeight + oy) * parameters.outWidth + ox;
-      let gradient = dy[parameters.yOffset + pixel * parameters.yStride + channel];
+      let gradient = T(dy[parameters.yOffset + pixel * parameters.yStride + channel]);
       let word = taps[parameters.indicesOffset + pixel * parameters.indicesStride + channel];
       sum += select(T(0), gradient, unpack_taps(word) == I(ky * parameters.kernelWidth + kx));
     }

@@ -100,6 +100,16 @@ export function f16FromF32(values: Float32Array): Uint16Array<ArrayBuffer> {
   return converted(values, f16FromF32Bits);
 }
 
+/** f32 values to the nearest f16 patterns, in whole words of 32 bits: a NaN follows an odd number of them. */
+export function f16Words(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const patterns = new Uint16Array(2 * Math.ceil(values.length / 2)).fill(0x7e00);
+  patterns.set(f16FromF32(values));
+  return patterns;
+}
+
+/** f32 values, each rounded to f16. */
+export const roundedToF16 = (values: Float32Array): Float32Array<ArrayBuffer> => f32FromF16(f16FromF32(values));
+
 /** f32 values to the nearest bf16 patterns. */
 export function bf16FromF32(values: Float32Array): Uint16Array<ArrayBuffer> {
   return converted(values, bf16FromF32Bits);

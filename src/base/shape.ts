@@ -1,8 +1,8 @@
 /** Sizes of a tensor, outermost first. Feature maps are NHWC: [images, height, width, channels]. */
 export type Shape = readonly number[];
 
-/** Element types that tensors have on the GPU; both take 4 bytes. */
-export type DType = 'f32' | 'u32';
+/** Element types that tensors have on the GPU. */
+export type DType = 'f32' | 'u32' | 'f16';
 
 export interface TensorType {
   readonly shape: Shape;
@@ -11,6 +11,12 @@ export interface TensorType {
 
 /** Number of elements of a shape; 1 for a scalar's []. */
 export const elementCount = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
+
+/** Bytes of an element. */
+export const elementBytes = (dtype: DType): 2 | 4 => (dtype === 'f16' ? 2 : 4);
+
+/** Bytes of all elements of a tensor. */
+export const bytesOfTensor = ({ shape, dtype }: TensorType): number => elementBytes(dtype) * elementCount(shape);
 
 /** Size of the innermost dimension: the channels of a feature map, the length of a vector. */
 export const channelsOf = (shape: Shape): number => shape[shape.length - 1] ?? 1;

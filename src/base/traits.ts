@@ -1,3 +1,6 @@
+/** Type in which maps and their gradients are stored; weights, statistics and sums are f32 in any case. */
+export type Precision = 'f32' | 'f16';
+
 /** Matrices of f16 that the threads of a subgroup multiply together, [m,k] x [k,n], with sums in f32. */
 export interface SubgroupMatrices {
   readonly m: number;
@@ -21,8 +24,13 @@ export interface AdapterTraits {
   readonly workgroupBytes: number;
   /** Most threads of a workgroup. */
   readonly workgroupThreads: number;
+  /** Whether maps and their gradients lie in memory as f16: only where that was asked for. */
+  readonly storesHalves?: boolean;
   /** Only where operands may be rounded to f16. */
   readonly matrices?: SubgroupMatrices;
   /** Rough arithmetic rate in FLOP/s, used only to cut a long step into several submits. */
   readonly expectedFlops: number;
 }
+
+/** What a device that was opened for f16 can do of it. */
+export const precisionOf = ({ storesHalves }: AdapterTraits): Precision => (storesHalves ? 'f16' : 'f32');

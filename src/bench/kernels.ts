@@ -1,16 +1,17 @@
 import { UserError } from '../base/errors.ts';
+import { f16Words } from '../base/half.ts';
 import { elementCount, type TensorType } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Peaks } from '../gpu/peaks.ts';
 import { fittingVariants } from '../graph/check/variants.ts';
 import { type Choices, chooseVariant, NO_CHOICES, sizeKey } from '../graph/choices.ts';
-import { Graph, type Node } from '../graph/graph.ts';
+import type { Node } from '../graph/graph.ts';
 import type { PassName } from '../graph/passes/index.ts';
 import { Program } from '../graph/program.ts';
 import { conv2d, conv2dDataGradient, conv2dWeightGradient } from '../kernels/conv2d/index.ts';
 import type { OpDefinition, Variant } from '../kernels/definition.ts';
 import type { ModelDefinition } from '../models/definition.ts';
-import { type LayerCase, layerCases } from '../models/layer-cases.ts';
+import { type LayerCase, layerCases, traceLayer } from '../models/layer-cases.ts';
 import { type Interleave, interleave, single, type Timing } from './interleave.ts';
 import { type Rate, rateOf } from './roofline.ts';
 
@@ -94,7 +95,7 @@ export async function benchCase(
 ): Promise<KernelResult[]> {
   const extras = extra(one.op);
   const op: OpDefinition = { ...one.op, variants: [...one.op.variants, ...extras] };
-  const { graph } = trace({ ...one, op });
+  const { graph } = traceLayer({ ...one, op });
   const [node] = graph.nodes;
   if (!node) throw new UserError(`${one.name} is nothing to run`);
   const isExtra = (name: string) => extras.some((variant) => variant.name === name);
@@ -176,13 +177,7 @@ async function timeAll(trials: readonly Trial[], rounds: number, inTurn: Interle
   return timings;
 }
 
-function trace({ op, inputs, attributes }: LayerCase) {
-  const graph = new Graph();
-  const tensors = inputs.map((type, slot) => type && graph.input(`input ${slot}`, type.shape, type.dtype));
-  return { graph, tensors, results: graph.emit(op, tensors, attributes) };
-}
-
-type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+type Values = ArrayBufferView<ArrayBuffer>;
 
 async function compile(
   device: Device,
@@ -190,10 +185,10 @@ async function compile(
   variant: string,
   values: readonly (Values | undefined)[],
 ): Promise<Program> {
-  const { graph, tensors, results } = trace(layer);
+  const { graph, inputs, results } = traceLayer(layer);
   const choose = (node: Node) => (node.op === layer.op ? variant : undefined);
   const program = await Program.compile(device, graph, { results, variant: choose });
-  tensors.forEach((tensor, slot) => {
+  inputs.forEach((tensor, slot) => {
     const written = values[slot];
     if (tensor && written && program.uses(tensor)) program.write(tensor, written);
   });
@@ -206,5 +201,5 @@ function valuesOf({ shape, dtype }: TensorType): Values {
   if (dtype === 'u32') return Uint32Array.from({ length: count }, (_, index) => index % 4);
   const values = new Float32Array(count);
   for (let index = 0; index < count; index++) values[index] = ((index * 37) % 101) / 50 - 1.01;
-  return values;
+  return dtype === 'f16' ? f16Words(values) : values;
 }

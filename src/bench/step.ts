@@ -7,7 +7,8 @@ import type { ModelDefinition } from '../models/definition.ts';
 import { batchOf, type ImageBatch } from '../models/images.ts';
 import { Inference } from '../models/inference.ts';
 import { Model } from '../models/model.ts';
-import { AdamState, type TrainingBatch, TrainingStep } from '../train/step.ts';
+import { AdamState } from '../train/adam-state.ts';
+import { type TrainingBatch, TrainingStep } from '../train/step.ts';
 import { type Interleave, interleave, type Run, type Timing } from './interleave.ts';
 
 export interface StepSizes {

@@ -20,7 +20,7 @@ export async function run(options: Options<'bench step'>, context: Context): Pro
   const definition = asUsage(() => findModel(options.model));
   asUsage(() => checkImageSize(definition, imageSize, { training: true }));
   await makeFoldersOf(options.out);
-  const { device, adapter } = await openDevice(options.adapter, context);
+  const { device, adapter } = await openDevice(options.adapter, context, options.precision);
   try {
     const choices = await choicesFor(undefined, adapter, context);
     const measured = { imageSize, batchSize, choices, rounds, without: noFuse, interleave: interleaveSampled };

@@ -25,17 +25,19 @@ interface KernelCheck {
   readonly faults: readonly string[];
 }
 
-/** Runs every case of every op on every variant that is fit for the adapter. */
+/** Runs every case of every op on every variant that is fit for the adapter, with maps in f16 too where it has that. */
 async function checkKernels(device: Device, context: Context): Promise<KernelCheck> {
   const { opCases } = await import('../kernels/cases.ts');
   const { checkCase } = await import('../graph/check/check-case.ts');
   const all = opCases.flatMap((one) => one.cases.map((found) => ({ one, found })));
+  const halves = device.gpu.features.has('shader-f16');
   const progress = context.progress('checking kernels', 'cases');
   const faults: string[] = [];
   try {
     for (const [index, { one, found }] of all.entries()) {
       try {
         faults.push(...(await checkCase(device, one, found)));
+        if (halves && one.op.half) faults.push(...(await checkCase(device, one, found, { halves })));
       } catch (error) {
         faults.push(`${one.op.name} "${found.name}" does not run: ${error instanceof Error ? error.message : error}`);
       }
@@ -66,6 +68,7 @@ export async function run(options: Options<'doctor'>, context: Context): Promise
     device.destroy();
   }
   const features = [...adapter.features].sort();
+  const precisions = features.includes('shader-f16') ? ['f32', 'f16'] : ['f32'];
   const limits = listLimits(adapter.limits);
   const platform = `${process.platform}-${process.arch}`;
   const rows: [string, string][] = [
@@ -76,6 +79,10 @@ export async function run(options: Options<'doctor'>, context: Context): Promise
     ['toggles on', toggles.enabled.join(' ')],
     ['toggles off', toggles.disabled.join(' ')],
     ['features', features.join(' ')],
+    [
+      'precision',
+      precisions.length > 1 ? precisions.join(' ') : 'f32 (no shader-f16: --precision f16 falls back to it)',
+    ],
     ['kernels', kernels ? describeCheck(kernels) : 'not checked'],
   ];
   const limitRows = Object.entries(limits).map(([limit, value]): [string, string] => [limit, readable(value)]);
@@ -87,6 +94,7 @@ export async function run(options: Options<'doctor'>, context: Context): Promise
       adapter: { kind, name, driver, reason },
       toggles,
       features,
+      precisions,
       limits,
       node: process.version,
       platform,

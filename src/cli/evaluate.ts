@@ -96,7 +96,7 @@ export async function run(options: Options<'evaluate'>, context: Context): Promi
   const loaded = await loadRun(options.run, options);
   const { definition, imageSize, folder } = loaded;
   const { split, problems } = await readSplit(nodeFiles, options.data, options.split);
-  const { device, adapter } = await openDevice(options.adapter, context);
+  const { device, adapter } = await openDevice(options.adapter, context, loaded.precision);
   for (const problem of problems) context.note(problem);
   const packed = await loadImages(options.data, split, { imageSize, cache: options.cache }, context, signal);
   const model = createModel(device, loaded, context);

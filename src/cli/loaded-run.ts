@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { UsageError, UserError } from '../base/errors.ts';
+import type { Precision } from '../base/traits.ts';
 import type { Device } from '../gpu/device.ts';
 import { nodeFiles } from '../io/node.ts';
 import type { ModelDefinition } from '../models/definition.ts';
@@ -19,14 +20,16 @@ export interface LoadedRun {
   readonly definition: ModelDefinition;
   readonly imageSize: number;
   readonly weights: WeightsFile;
+  readonly precision: Precision;
   /** Set where RUN is a run folder. */
   readonly folder: RunFolder | undefined;
 }
 
-/** --model and --image-size, which may go against what a run records. */
+/** --model, --image-size and --precision, which may go against what a run records. */
 interface GivenNetwork {
   readonly model?: string | undefined;
   readonly imageSize?: number | undefined;
+  readonly precision?: Precision | undefined;
 }
 
 /** Reads a run folder's best weights, or a bare weights file, for which --model and --image-size say what it is. */
@@ -41,7 +44,8 @@ export async function loadRun(run: string, given: GivenNetwork): Promise<LoadedR
     throw new UserError(`${run} has no weights yet: go on with murad train --resume ${run}`);
   }
   const { definition, imageSize } = networkOf(run, given, { model: config.model, imageSize: config.image_size });
-  return { definition, imageSize, weights: await readWeightsFile(best), folder };
+  const precision = given.precision ?? config.precision;
+  return { definition, imageSize, weights: await readWeightsFile(best), precision, folder };
 }
 
 /** The network and image size that the options give, or else what `run` records. */
@@ -67,7 +71,7 @@ function networkOf(
 
 async function loadBareWeights(file: string, given: GivenNetwork): Promise<LoadedRun> {
   const weights = await readWeightsFile(file);
-  return { ...networkOf(file, given, weights), weights, folder: undefined };
+  return { ...networkOf(file, given, weights), weights, precision: given.precision ?? 'f32', folder: undefined };
 }
 
 /** A model on the device with the run's weights; says where a head was replaced. */

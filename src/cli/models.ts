@@ -10,14 +10,14 @@ import { alignColumns } from './text-table.ts';
 import { asUsage } from './usage.ts';
 
 /** The networks with their size, arithmetic and the memory that training them takes. */
-export async function run({ imageSize, batchSize }: Options<'models'>, _context: Context): Promise<Output> {
+export async function run({ imageSize, batchSize, precision }: Options<'models'>, _context: Context): Promise<Output> {
   const [least] = [...models].sort((a, b) => a.smallestImage - b.smallestImage);
   if (least) asUsage(() => checkImageSize(least, imageSize));
   const rows = models.map((definition) => {
     // The figures of a network that cannot take images of this size, or cannot be trained on them, are null.
     const fits = definition.smallestImage <= imageSize;
     const trains = smallestTrainingImage(definition) <= imageSize;
-    const memory = trains ? planTrainingMemory(definition, { batchSize, imageSize }) : undefined;
+    const memory = trains ? planTrainingMemory(definition, { batchSize, imageSize, precision }) : undefined;
     return {
       name: definition.name,
       parameters: parameterCount(stateSpecs(definition, IMAGENET_CLASSES)),
@@ -37,6 +37,6 @@ export async function run({ imageSize, batchSize }: Options<'models'>, _context:
     mebibytes(row.activation_bytes),
     mebibytes(row.state_bytes),
   ]);
-  const title = `at ${imageSize} px; memory to train a batch of ${batchSize} (weights: parameters, gradients, Adam's moments)`;
+  const title = `at ${imageSize} px; memory to train a batch of ${batchSize} in ${precision} (weights: parameters, gradients, Adam's moments)`;
   return { json: { models: rows }, text: [title, ...alignColumns([header, ...cells], 1)].join('\n') };
 }

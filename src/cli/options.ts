@@ -1,3 +1,4 @@
+import type { Precision } from '../base/traits.ts';
 import { type PassName, passNames } from '../graph/passes/index.ts';
 import {
   angle,
@@ -103,7 +104,18 @@ const onAdapter = {
   ...common,
 };
 
+const precisions = choice<Precision>('f32', 'f16');
+const STORES = 'type in which maps and their gradients are stored; weights, statistics and sums are f32';
+const precision = value<Precision>(
+  'TYPE',
+  precisions,
+  `${STORES}; f16 falls back to f32 where the adapter lacks it`,
+  'f32',
+);
+
 const run = argument('RUN', 'a run folder, or a weights file (.safetensors, .pth)');
+
+const runPrecision = optional('TYPE', precisions, `${STORES} (default: the run's)`);
 
 /** The network of a bare weights file; a run folder knows its own. */
 const bareWeights = {
@@ -180,6 +192,7 @@ const train = {
   earlyStop: optional('N', positiveWhole, 'end after N epochs without a better one by the measure of --best'),
   saveMinutes: value('N', positive, 'save within an epoch too, every N minutes', 10),
   noFuse,
+  precision,
   maxSteps: optional('N', positiveWhole, 'stop after so many steps in all; --resume goes on'),
   limit: optional('N', positiveWhole, 'use only the first N images of each split'),
   tune: flag(
@@ -194,6 +207,7 @@ const evaluate = {
   split: value<'train' | 'valid'>('NAME', choice('train', 'valid'), 'split to evaluate', 'valid'),
   cache,
   ...bareWeights,
+  precision: runPrecision,
   ...onAdapter,
 };
 
@@ -209,6 +223,7 @@ const predict = {
   cam: optional('DIR', path, 'write an overlay of the class activation map for each abnormal image'),
   camAll: flag('with --cam: for every image'),
   ...bareWeights,
+  precision: runPrecision,
   ...onAdapter,
 };
 
@@ -225,6 +240,7 @@ const phantom = {
 const models = {
   imageSize: value('PX', positiveWhole, 'image side for the arithmetic and memory', 320),
   batchSize: value('N', positiveWhole, 'batch size for the memory', 8),
+  precision: { ...precision, help: STORES },
   ...common,
 };
 
@@ -274,6 +290,7 @@ const profile = {
   ...measuredSizes,
   inference: flag('measure an inference instead of a training step'),
   noFuse,
+  precision,
   rounds: rounds(5),
   top: value('N', positiveWhole, 'slowest ops to list', 20),
   trace: optional('FILE', path, 'write the launches as a trace for Perfetto or chrome://tracing (.json)'),
@@ -300,6 +317,7 @@ const benchStep = {
   model: measuredModel,
   ...measuredSizes,
   noFuse: { ...noFuse, help: `measure a training step without them too; ${noFuse.help}` },
+  precision,
   rounds: rounds(9),
   out: optional('FILE', path, 'write the figures with their conditions (.json)'),
   ...onAdapter,

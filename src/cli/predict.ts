@@ -41,7 +41,7 @@ export async function run(options: Options<'predict'>, context: Context): Promis
   const loaded = await loadRun(options.run, options);
   const images = await findImages(options.images);
   const files = cam ? await overlayFiles(cam, images) : undefined;
-  const { device, adapter } = await openDevice(options.adapter, context);
+  const { device, adapter } = await openDevice(options.adapter, context, loaded.precision);
   const model = createModel(device, loaded, context);
   const inference = await Inference.create(model, {
     batchSize: 1,

@@ -15,7 +15,8 @@ import type { ModelDefinition } from '../models/definition.ts';
 import { findModel } from '../models/index.ts';
 import { checkImageSize, Inference } from '../models/inference.ts';
 import { Model } from '../models/model.ts';
-import { AdamState, TrainingStep } from '../train/step.ts';
+import { AdamState } from '../train/adam-state.ts';
+import { TrainingStep } from '../train/step.ts';
 import { type Conditions, conditionsOf, figure, makeFoldersOf, percent, writeJson } from './bench-report.ts';
 import { choicesFor } from './choices.ts';
 import type { Context, Output } from './command.ts';
@@ -126,7 +127,7 @@ export async function run(options: ProfileOptions, context: Context): Promise<Ou
   const definition = asUsage(() => findModel(options.model));
   asUsage(() => checkImageSize(definition, options.imageSize, { training: !options.inference }));
   await makeFoldersOf(options.trace, options.html);
-  const { device, adapter } = await openDevice(options.adapter, context);
+  const { device, adapter } = await openDevice(options.adapter, context, options.precision);
   try {
     const conditions = conditionsOf(adapter);
     const measured = await measurePeaks(device);

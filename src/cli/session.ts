@@ -1,3 +1,4 @@
+import { type Precision, precisionOf } from '../base/traits.ts';
 import { type MuraIndex, readMura, type Split, withoutImages } from '../data/mura.ts';
 import { type PackedSplit, packSplit } from '../data/packed.ts';
 import type { Device } from '../gpu/device.ts';
@@ -15,11 +16,17 @@ export interface Opened {
   readonly adapter: NodeAdapter;
 }
 
-/** Opens the adapter that `--adapter` asks for and says which it is and why. */
-export async function openDevice(adapter: string, context: Context): Promise<Opened> {
-  const opened = await openNodeDevice({ adapter, softwareMemory: softwareMemory() });
+/**
+ * Opens the adapter that `--adapter` asks for and says which it is and why, and where it cannot store f16 though that was
+ * asked for: it then goes on in f32.
+ */
+export async function openDevice(adapter: string, context: Context, precision: Precision = 'f32'): Promise<Opened> {
+  const opened = await openNodeDevice({ adapter, precision, softwareMemory: softwareMemory() });
   const { name, driver, kind, reason } = opened.adapter;
   context.note(`adapter: ${name}, ${driver} (${kind}), because ${reason}`);
+  if (precisionOf(opened.device.traits) !== precision) {
+    context.note(`${name} has no shader-f16, which --precision ${precision} needs: f32 is used instead`);
+  }
   return opened;
 }
 

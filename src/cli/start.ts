@@ -40,7 +40,7 @@ async function abnormalImages(count: number): Promise<string[]> {
 
 /** A first look at everything: makes a phantom set, measures, trains, measures again and shows where the network looks. */
 export async function run({ adapter, json, verbose }: Options<'start'>, context: Context): Promise<Output> {
-  const common = { adapter, json, verbose, cache: undefined };
+  const common = { adapter, precision: 'f32' as const, json, verbose, cache: undefined };
   const data = PHANTOM_FOLDER;
   // Every step below heeds it.
   context.interruption();

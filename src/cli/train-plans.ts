@@ -3,8 +3,9 @@ import { type Choices, NO_CHOICES } from '../graph/choices.ts';
 import type { Plan } from '../graph/plan.ts';
 import { Inference } from '../models/inference.ts';
 import type { Model } from '../models/model.ts';
+import type { AdamState } from '../train/adam-state.ts';
 import { channelsOfSplits } from '../train/predict-split.ts';
-import { type AdamState, TrainingStep } from '../train/step.ts';
+import { TrainingStep } from '../train/step.ts';
 import { firstThatFits, type StepSize, stepSizes } from '../train/step-size.ts';
 import type { Phase, Settings } from './train-settings.ts';
 

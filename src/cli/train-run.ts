@@ -1,15 +1,17 @@
 import { UserError } from '../base/errors.ts';
+import { precisionOf } from '../base/traits.ts';
 import type { ImageRecord, MuraIndex } from '../data/mura.ts';
 import type { PackedSplit } from '../data/packed.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { Model } from '../models/model.ts';
 import type { WeightsFile } from '../models/weights-file.ts';
+import { AdamState } from '../train/adam-state.ts';
 import type { ChoicesFile } from '../train/choices-file.ts';
 import { classWeights, imageWeights } from '../train/class-weights.ts';
 import { type LoopOptions, startOfRun, trainLoop } from '../train/loop.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { type RunProgress, unpackState } from '../train/run-state.ts';
-import { AdamState, type TrainingStep } from '../train/step.ts';
+import type { TrainingStep } from '../train/step.ts';
 import { choicesInForce, tellMisfits } from './choices.ts';
 import type { Context, Output } from './command.ts';
 
@@ -102,7 +104,7 @@ export async function train(run: Run): Promise<Output> {
 
 /** Writes the config and the kernels, and takes over the state of a run that goes on. Returns where training begins. */
 async function begin(
-  { folder, settings, opened: { adapter }, begun, state, context }: Run,
+  { folder, settings, opened: { adapter, device }, begun, state, context }: Run,
   model: Model,
   step: TrainingStep,
   images: Images,
@@ -114,6 +116,7 @@ async function begin(
     batch_size: settings.batch_size === 'auto' ? step.batchSize : settings.batch_size,
     micro_batch: step.microBatch,
     normalisation: model.normalisation,
+    precision: precisionOf(device.traits),
     data_fingerprint: found,
     adapter: adapter.name,
     driver: adapter.driver,

@@ -84,6 +84,7 @@ function settingsOf(options: TrainOptions): Settings {
     save_minutes: options.saveMinutes,
     limit: options.limit ?? null,
     no_fuse: options.noFuse,
+    precision: options.precision,
     data: options.data ?? PHANTOM_FOLDER,
   };
 }
@@ -106,6 +107,7 @@ const FIXED = {
   classWeights: 'class_weights',
   limit: 'limit',
   noFuse: 'no_fuse',
+  precision: 'precision',
 } as const satisfies Partial<Record<keyof TrainOptions, keyof Settings>>;
 
 /** Options that a resume may change. */

@@ -1,4 +1,5 @@
 import { DeviceLostError, UserError } from '../base/errors.ts';
+import type { Precision } from '../base/traits.ts';
 import { nodeFiles } from '../io/node.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { findModel } from '../models/index.ts';
@@ -92,7 +93,7 @@ async function runLocked(
   if (state) readProgress(folder.file('state'), state, definition.name);
   const pretrained =
     settings.pretrained && !state ? await readWeightsFile(await pretrainedFile(settings.pretrained)) : undefined;
-  const opened = await openDevice(options.adapter, context);
+  const opened = await openDevice(options.adapter, context, settings.precision);
   const choices = await choicesFor(options.resume ? folder : undefined, opened.adapter, context);
   if (settings.data === PHANTOM_FOLDER && !options.data) await makePhantom(context);
   const index = await readIndex(settings.data, settings.limit);
@@ -109,7 +110,7 @@ async function runLocked(
   let saves = 0;
   try {
     return await outlivingDevice({
-      open: reopening(opened, options.adapter, context),
+      open: reopening(opened, { ...options, precision: settings.precision }, context),
       attempt: async (device, again) => {
         const from = again ? await fromFolder() : { begun, settings, choices, state };
         return train({ ...common, ...from, opened: device, onSave: () => saves++ });
@@ -128,7 +129,11 @@ async function resumed(folder: RunFolder, options: TrainOptions, context: Contex
 }
 
 /** Gives the device that is open and then, where it was lost, others of the same adapter. */
-function reopening(first: Opened, adapter: string, context: Context): () => Promise<Opened> {
+function reopening(
+  first: Opened,
+  { adapter, precision }: { readonly adapter: string; readonly precision: Precision },
+  context: Context,
+): () => Promise<Opened> {
   let fresh = true;
   return async () => {
     if (fresh) {
@@ -138,7 +143,7 @@ function reopening(first: Opened, adapter: string, context: Context): () => Prom
     const { name, driver } = first.adapter;
     const gone = (why: string) =>
       new DeviceLostError(`the GPU device was lost and ${name} does not come back (${why})`);
-    const opened = await openDevice(adapter, context).catch((error: unknown) => {
+    const opened = await openDevice(adapter, context, precision).catch((error: unknown) => {
       throw error instanceof UserError ? gone(error.message) : error;
     });
     const found = opened.adapter;

@@ -1,6 +1,6 @@
 import { DeviceLostError, InternalError, OutOfMemoryError } from '../base/errors.ts';
 import { roundUp } from '../base/shape.ts';
-import type { AdapterTraits } from '../base/traits.ts';
+import type { AdapterTraits, Precision } from '../base/traits.ts';
 import { findMatrices } from './matrices.ts';
 import { PipelineCache } from './pipelines.ts';
 import type { ShaderLoader } from './shader.ts';
@@ -8,8 +8,11 @@ import type { ShaderLoader } from './shader.ts';
 export interface DeviceDescription {
   readonly adapter: string;
   readonly kind: 'hardware' | 'software' | 'embedded';
-  /** `f16` lets kernels round operands to f16 where the adapter has matrix units for it; sums stay f32. Default `f32`. */
-  readonly precision?: 'f32' | 'f16' | undefined;
+  /**
+   * `f16`: maps and their gradients are stored in f16, where the adapter can, and multiplied in f16 where it has matrix
+   * units for it; weights, statistics and all sums are f32. Default `f32`.
+   */
+  readonly precision?: Precision | undefined;
   /** Bytes that all buffers together may take; default: what the adapter gives. */
   readonly memoryBytes?: number | undefined;
 }
@@ -65,6 +68,7 @@ export class Device {
   static async open(adapter: GPUAdapter, description: DeviceDescription, load: ShaderLoader): Promise<Device> {
     const { limits } = adapter;
     const units = description.precision === 'f16' ? findMatrices(adapter) : undefined;
+    const storesHalves = description.precision === 'f16' && adapter.features.has('shader-f16');
     const optional = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature));
     const gpu = await adapter.requestDevice({
       requiredFeatures: [...new Set([...optional, ...(units?.features ?? [])])],
@@ -85,6 +89,7 @@ export class Device {
       maxBufferBytes: gpu.limits.maxBufferSize,
       workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
       workgroupThreads: gpu.limits.maxComputeInvocationsPerWorkgroup,
+      ...(storesHalves ? { storesHalves } : {}),
       ...(units ? { matrices: units.matrices } : {}),
       expectedFlops: { hardware: 1e12, software: 1e10, embedded: 1e9 }[description.kind],
     };

@@ -7,6 +7,7 @@ export async function openDevice(options: AdapterOptions = {}): Promise<{ device
   const adapter = await openAdapter(options);
   const { name, kind } = adapter;
   const memoryBytes = kind === 'hardware' ? undefined : options.softwareMemory;
-  const device = await Device.open(adapter.adapter, { adapter: name, kind, memoryBytes }, loadShader);
+  const { precision } = options;
+  const device = await Device.open(adapter.adapter, { adapter: name, kind, precision, memoryBytes }, loadShader);
   return { device, adapter };
 }

@@ -1,4 +1,5 @@
 import { InternalError, UserError } from '../base/errors.ts';
+import type { Precision } from '../base/traits.ts';
 import { openSwiftShader, systemHasVulkan } from './node-swiftshader.ts';
 
 export type AdapterKind = 'hardware' | 'software' | 'embedded';
@@ -24,6 +25,8 @@ export interface AdapterOptions {
   validation?: boolean | undefined;
   /** Bytes that the buffers of a software adapter, which are host memory, may take in all; default: no limit. */
   softwareMemory?: number | undefined;
+  /** See DeviceDescription; default `f32`. */
+  precision?: Precision | undefined;
 }
 
 export interface DawnToggles {

@@ -1,5 +1,5 @@
 import { InternalError, required } from '../base/errors.ts';
-import { describeShader, type ShaderInterface, type ShaderLoader, specialise } from './shader.ts';
+import { describeShader, type ShaderInterface, type ShaderLoader, specialise, storeAsHalves } from './shader.ts';
 
 /** One specialisation of one entry point, and the storage bindings it uses. */
 export interface PipelineKey {
@@ -10,6 +10,8 @@ export interface PipelineKey {
   readonly constants: Readonly<Record<string, string | number>>;
   /** Names of the bindings in use, `parameters` included. */
   readonly bindings: readonly string[];
+  /** Which of them hold f16. */
+  readonly halves?: readonly string[];
 }
 
 export interface Pipeline {
@@ -36,7 +38,7 @@ export class PipelineCache {
   }
 
   get(key: PipelineKey): Promise<Pipeline> {
-    const id = JSON.stringify([key.shader, key.entry, key.libraries, key.constants, key.bindings]);
+    const id = JSON.stringify([key.shader, key.entry, key.libraries, key.constants, key.bindings, key.halves]);
     let pipeline = this.#pipelines.get(id);
     if (!pipeline) {
       pipeline = this.#create(key);
@@ -56,7 +58,7 @@ export class PipelineCache {
 
   async #create(key: PipelineKey): Promise<Pipeline> {
     const parts = await Promise.all([key.shader, ...key.libraries].map((path) => this.#text(path)));
-    const code = specialise(parts.join('\n'), key.constants);
+    const code = storeAsHalves(specialise(parts.join('\n'), key.constants), key.halves ?? []);
     const shader = describeShader(code);
     const entries = key.bindings.map((name): GPUBindGroupLayoutEntry => {
       const binding = required(

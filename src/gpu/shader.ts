@@ -36,6 +36,28 @@ export function specialise(source: string, constants: Readonly<Record<string, st
   return text;
 }
 
+const HALVES: Readonly<Record<string, string>> = { f32: 'f16', vec4f: 'vec4h' };
+
+/**
+ * Makes bindings of a specialised text hold f16 where it computes with f32: the alias that is a binding's element type,
+ * `alias X = T;`, becomes half of T. Loads and stores convert: `T(x[i])`, `y[i] = Y(value)`. Line numbers stay true.
+ */
+export function storeAsHalves(source: string, bindings: readonly string[]): string {
+  if (bindings.length === 0) return source;
+  const width = /^alias T = (\w+);/m.exec(source)?.[1] ?? '';
+  let text = source;
+  for (const name of bindings) {
+    const element = new RegExp(`> ${name}: array<(\\w+)>;`).exec(text)?.[1];
+    const declaration = `alias ${element} = T;`;
+    const half = HALVES[width];
+    if (!half || !text.includes(declaration)) {
+      throw new InternalError(`the shader cannot store ${name} in f16: it declares no alias of T for its elements`);
+    }
+    text = text.replace(declaration, `alias ${element} = ${half};`);
+  }
+  return `enable f16; ${text}`;
+}
+
 /** Reads the bindings and uniform fields out of a WGSL text; the first binding is always `parameters`. */
 export function describeShader(source: string): ShaderInterface {
   const bindings: ShaderBinding[] = [];

@@ -29,9 +29,11 @@ export interface SizedOp {
   readonly attributes: unknown;
 }
 
-/** Op, shapes and attributes as one text: the same in every run. */
+/** Op, shapes (those of f16 end in h) and attributes as one text: the same in every run. */
 export function sizeKey({ op, inputs, attributes }: SizedOp): string {
-  const shapes = inputs.map((type) => (type ? formatShape(type.shape) : '-')).join(' ');
+  const shapes = inputs
+    .map((type) => (type ? formatShape(type.shape) + (type.dtype === 'f16' ? 'h' : '') : '-'))
+    .join(' ');
   return `${op.name} ${shapes} ${JSON.stringify(attributes)}`;
 }
 

@@ -1,5 +1,5 @@
 import { InternalError, required } from '../base/errors.ts';
-import { roundUp } from '../base/shape.ts';
+import { elementBytes, roundUp } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import { LaunchTimer } from '../gpu/launch-timer.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
@@ -122,7 +122,7 @@ export class Executor {
   locate(operand: Operand): { buffer: GPUBuffer; offset: number } {
     const bound = this.#buffers.get(operand.storage);
     if (!bound) throw new InternalError('the operand has no buffer in this plan');
-    return { buffer: bound.buffer, offset: (bound.offset ?? 0) + 4 * operand.offset };
+    return { buffer: bound.buffer, offset: (bound.offset ?? 0) + elementBytes(operand.dtype) * operand.offset };
   }
 
   /** Bytes of the buffers that the plan owns. */
@@ -171,6 +171,7 @@ function pipelineOf(device: Device, { launch }: PlannedLaunch): Promise<Pipeline
     libraries: launch.libraries ?? [],
     constants: launch.constants ?? {},
     bindings: ['parameters', ...Object.keys(launch.bindings)],
+    halves: Object.entries(launch.bindings).flatMap(([name, { dtype }]) => (dtype === 'f16' ? [name] : [])),
   });
 }
 

@@ -9,7 +9,8 @@ export type Role = 'intermediate' | 'input' | 'state';
 export class Tensor implements TensorType {
   readonly id: number;
   readonly shape: Shape;
-  readonly dtype: DType;
+  /** Changed only by storeHalves, before memory is planned. */
+  dtype: DType;
   readonly role: Role;
   readonly name: string;
   producer: Node | undefined;

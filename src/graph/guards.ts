@@ -6,8 +6,8 @@ import type { BoundBuffer } from './executor.ts';
 /** Bytes on either side of a guarded tensor: the alignment of a binding's offset. */
 const GUARD_BYTES = 256;
 
-/** A quiet NaN: what a tensor holds before it is written. */
-const POISON = 0x7fc0dead;
+/** A quiet NaN, and two NaN of f16: what a tensor holds before it is written. */
+const POISON = 0x7fc07ead;
 
 /**
  * Guard words of buffer number `buffer`: in turn a number of about 1234, which arithmetic changes even in place, and a

@@ -1,5 +1,5 @@
 import { InternalError, required } from '../base/errors.ts';
-import { channelsOf, elementCount, type TensorType } from '../base/shape.ts';
+import { bytesOfTensor, channelsOf, type TensorType } from '../base/shape.ts';
 import type { AdapterTraits } from '../base/traits.ts';
 import type { Cost, Launch, Operand, Variant } from '../kernels/definition.ts';
 import { type Choices, type Chosen, chooseVariant, NO_CHOICES } from './choices.ts';
@@ -46,8 +46,6 @@ export interface Plan {
   readonly misfits: Readonly<Record<string, string>>;
 }
 
-const bytesOf = (type: TensorType): number => 4 * elementCount(type.shape);
-
 /** Chooses variants, places every tensor and lowers the graph's nodes to launches. */
 export function planGraph(graph: Graph, traits: AdapterTraits, options: PlanOptions): Plan {
   const pinned = new Set([...options.external.keys()]);
@@ -59,7 +57,7 @@ export function planGraph(graph: Graph, traits: AdapterTraits, options: PlanOpti
     const { root } = placement.of(tensor);
     if (options.external.has(root)) return;
     const storage = storages.get(root);
-    if (!storage) storages.set(root, { label: root.name, bytes: bytesOf(root), nodes: [index] });
+    if (!storage) storages.set(root, { label: root.name, bytes: bytesOfTensor(root), nodes: [index] });
     else if (storage.nodes[storage.nodes.length - 1] !== index) storage.nodes.push(index);
   };
   graph.nodes.forEach((node, index) => {
@@ -86,7 +84,7 @@ export function planGraph(graph: Graph, traits: AdapterTraits, options: PlanOpti
     return lower(node, traits, operandOf, chosen.variant, (type) => {
       const storage = {
         label: `${node.scope}/${node.op.name}: scratch`,
-        bytes: bytesOf(type),
+        bytes: bytesOfTensor(type),
         nodes: [index],
       };
       scratch.push(storage);
@@ -106,6 +104,7 @@ function createOperand(
 ): Operand {
   const { root, row, channel } = placement.of(tensor);
   const { shape, dtype } = tensor;
+  if (dtype !== root.dtype) throw new InternalError(`${tensor.name} is ${dtype} in a memory of ${root.dtype}`);
   const external = externals.get(root);
   const stride = channelsOf(root.shape);
   const offset = row * stride + channel;

@@ -1,5 +1,5 @@
 import { required } from '../base/errors.ts';
-import { elementCount } from '../base/shape.ts';
+import { bytesOfTensor } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Operand } from '../kernels/definition.ts';
 import type { Choices } from './choices.ts';
@@ -64,7 +64,7 @@ export class Program {
       for (const tensor of read) {
         if (tensor?.role !== 'input' || external.has(tensor)) continue;
         const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-        const bytes = 4 * elementCount(tensor.shape);
+        const bytes = bytesOfTensor(tensor);
         checkBindable({ label: tensor.name, bytes }, device.traits.maxBindingBytes);
         const bound = guards?.createBuffer(tensor.name, bytes, usage) ?? {
           buffer: device.createBuffer(tensor.name, bytes, usage),
@@ -128,7 +128,7 @@ export class Program {
   async read(tensor: Tensor): Promise<ArrayBuffer> {
     const operand = required(this.#operands.get(tensor), tensor.name);
     const { buffer, offset } = this.#executor.locate(operand);
-    return this.#device.read(buffer, offset, 4 * elementCount(tensor.shape));
+    return this.#device.read(buffer, offset, bytesOfTensor(tensor));
   }
 
   /** The buffer and first byte of a result, for copies on the GPU. */

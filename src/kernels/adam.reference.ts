@@ -1,5 +1,5 @@
 import { required } from '../base/errors.ts';
-import { at, floatAt, type Reference, type ReferenceTensor, rounded } from './reference.ts';
+import { at, exact, floatAt, type Reference, type ReferenceTensor, rounded } from './reference.ts';
 
 /** torch.optim.Adam's step; outputs: p, m and v afterwards. The step's words are described in adam.ts. */
 export const adamReference: Reference<Record<never, never>> = (inputs) => {
@@ -11,9 +11,15 @@ export const adamReference: Reference<Record<never, never>> = (inputs) => {
     ReferenceTensor,
   ];
   const [stepSize, rootCorrection] = [floatAt(step, 1), floatAt(step, 2)];
-  const [share1, share2, epsilon] = [floatAt(step, 3), floatAt(step, 4), floatAt(step, 5)];
+  const [share1, share2, epsilon, unscale] = [3, 4, 5, 6].map((word) => floatAt(step, word)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   return (output, index) => {
-    const gradient = at(g, index);
+    if (unscale === 0) return exact(at([p, m, v][output] as ReferenceTensor, index));
+    const gradient = unscale * at(g, index);
     const mSize = (1 - share1) * Math.abs(at(m, index)) + share1 * Math.abs(gradient);
     const first = (1 - share1) * at(m, index) + share1 * gradient;
     const second = (1 - share2) * at(v, index) + share2 * gradient ** 2;

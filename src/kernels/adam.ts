@@ -5,12 +5,15 @@ import { bytesOf, spread, vectorType } from './launch.ts';
 
 const LANES = 64;
 
-/** Words of the `step` tensor that Adam reads: number (u32), stepSize, rootCorrection, 1 - beta1, 1 - beta2, epsilon (f32). */
-export const STEP_WORDS = 6;
+/**
+ * Words of the `step` tensor that Adam reads: number (u32, for dropout), stepSize, rootCorrection, 1 - beta1, 1 - beta2,
+ * epsilon, and what gradients are multiplied by, 0 where the step is left out (f32).
+ */
+export const STEP_WORDS = 7;
 
 /**
  * One step of Adam on a run of parameters of any shape: p, m and v are updated in place from the gradient g.
- * `step` [6] holds the step's scalars (see STEP_WORDS).
+ * `step` [7] holds the step's scalars (see STEP_WORDS).
  */
 export const adam: OpDefinition<Record<never, never>> = {
   name: 'adam',

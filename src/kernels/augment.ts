@@ -48,6 +48,7 @@ export const augment: OpDefinition<AugmentAttributes> = {
   name: 'augment',
   inputs: ['bytes', 'images'],
   outputs: ['x'],
+  half: { inputs: [], outputs: [0] },
   stridedOutput: true,
   images: {
     whole: [0, 1],

@@ -44,6 +44,13 @@ export const bceWithLogitsCases: readonly OpCases[] = [
   {
     op: bceWithLogitsGradient,
     reference: bceWithLogitsGradientReference,
-    cases: cases.map(({ name, inputs, attributes }) => ({ name, inputs, attributes })),
+    cases: [
+      ...cases.map(({ name, inputs, attributes }) => ({ name, inputs, attributes })),
+      {
+        name: '8 logits, the loss scaled by 65536',
+        inputs: [normal('bce scaled', [8, 1, 1, 1]), alternating(8), undefined, given([3], [65536, 5, 7])],
+        attributes: { positiveWeight: 1 },
+      },
+    ],
   },
 ];

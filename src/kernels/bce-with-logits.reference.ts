@@ -24,7 +24,9 @@ export const bceWithLogitsReference: Reference<BceAttributes> = ([x, t, w], { po
 };
 
 /** WGSL's exp(x) is known to 3 + 2 |x| ulp. */
-export const bceWithLogitsGradientReference: Reference<BceAttributes> = ([x, t, w], { positiveWeight, weight = 1 }) => {
+export const bceWithLogitsGradientReference: Reference<BceAttributes> = ([x, t, w, scaler], attributes) => {
+  const { positiveWeight } = attributes;
+  const weight = (attributes.weight ?? 1) * (scaler ? at(scaler, 0) : 1);
   const [logits, targets] = [required(x, 'logits'), required(t, 'targets')];
   const count = elementCount(logits.shape);
   return (_, index) => {

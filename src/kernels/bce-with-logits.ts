@@ -18,13 +18,15 @@ function launch(entry: 'loss' | 'gradient', { inputs, outputs, attributes }: Lau
   const result = required(outputs[0], 'bce_with_logits: result');
   const [, , weights] = inputs;
   const count = elementCount(x.shape);
+  const scaler = entry === 'gradient' ? inputs[3] : undefined;
   return [
     {
       shader: 'bce_with_logits.wgsl',
       entry,
+      libraries: [scaler ? 'lib/loss_scale.wgsl' : 'lib/loss_scale_none.wgsl'],
       constants: { LANES, WEIGHTED: String(weights !== undefined) },
       // Every binding needs a buffer, used or not.
-      bindings: { x, targets, result, weights: weights ?? targets },
+      bindings: { x, targets, result, weights: weights ?? targets, ...(scaler ? { scaler } : {}) },
       uniforms: {
         count,
         xOffset: x.offset,
@@ -41,11 +43,12 @@ function launch(entry: 'loss' | 'gradient', { inputs, outputs, attributes }: Lau
 
 /**
  * Mean binary cross-entropy of logits: logits of N elements, targets [N] of 0 and 1 -> loss [1]. `weights` [N]: how much
- * each counts; the mean is still over N, as PyTorch's binary_cross_entropy_with_logits takes it.
+ * each counts; the mean is still over N, as PyTorch's binary_cross_entropy_with_logits takes it. With
+ * `scaler`, the state of grad_scaler, gradients are those of the loss times its scale.
  */
 export const bceWithLogits: OpDefinition<BceAttributes> = {
   name: 'bce_with_logits',
-  inputs: ['logits', 'targets', 'weights?'],
+  inputs: ['logits', 'targets', 'weights?', 'scaler?'],
   outputs: ['loss'],
   shape([logits, targets, weights]) {
     const count = elementCount(logits?.shape ?? []);
@@ -61,15 +64,20 @@ export const bceWithLogits: OpDefinition<BceAttributes> = {
   },
   cost: ({ inputs }) => ({ flops: 10 * elementCount(inputs[0]?.shape ?? []), bytes: bytesOf(...inputs) }),
   variants: [{ name: 'serial', fits: () => true, launches: (context) => launch('loss', context) }],
-  backward({ inputs: [logits, targets, weights], attributes, emit }) {
-    return [emit(bceWithLogitsGradient, [logits, targets, weights], attributes)[0], undefined, undefined];
+  backward({ inputs: [logits, targets, weights, scaler], attributes, emit }) {
+    return [
+      emit(bceWithLogitsGradient, [logits, targets, weights, scaler], attributes)[0],
+      undefined,
+      undefined,
+      undefined,
+    ];
   },
 };
 
 /** Gradient of the mean binary cross-entropy (the loss is the end of the graph, so its own gradient is 1). */
 export const bceWithLogitsGradient: OpDefinition<BceAttributes> = {
   name: 'bce_with_logits_gradient',
-  inputs: ['logits', 'targets', 'weights?'],
+  inputs: ['logits', 'targets', 'weights?', 'scaler?'],
   outputs: ['dlogits'],
   shape: ([logits]) => [required(logits, 'bce_with_logits_gradient: logits')],
   cost: ({ inputs }) => ({ flops: 10 * elementCount(inputs[0]?.shape ?? []), bytes: bytesOf(...inputs) }),

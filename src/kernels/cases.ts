@@ -7,8 +7,10 @@ import { bceWithLogitsCases } from './bce-with-logits.cases.ts';
 import { classActivationMapCases } from './class-activation-map.cases.ts';
 import { concatCases } from './concat.cases.ts';
 import { conv2dCases } from './conv2d/conv2d.cases.ts';
+import { countNonfiniteCases } from './count-nonfinite.cases.ts';
 import type { OpDefinition } from './definition.ts';
 import { elementwiseCases } from './elementwise.cases.ts';
+import { gradScalerCases } from './grad-scaler.cases.ts';
 import { adaptiveAvgPool2dCases } from './pool2d/adaptive-avg-pool2d.cases.ts';
 import { pool2dCases } from './pool2d/pool2d.cases.ts';
 import type { OpCases } from './reference.ts';
@@ -25,7 +27,9 @@ export const opCases: readonly OpCases[] = [
   classActivationMapCases,
   ...concatCases,
   ...conv2dCases,
+  countNonfiniteCases,
   ...elementwiseCases,
+  gradScalerCases,
   ...pool2dCases,
   sumOverRowsCases,
 ];

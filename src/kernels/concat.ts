@@ -1,6 +1,9 @@
 import { required, ShapeError } from '../base/errors.ts';
-import { channelsOf, formatShape, rowsOf, type Shape, sameShape } from '../base/shape.ts';
-import { f32, type ImageRange, type OpDefinition } from './definition.ts';
+import { channelsOf, type DType, formatShape, rowsOf, type Shape, sameShape, type TensorType } from '../base/shape.ts';
+import type { ImageRange, OpDefinition } from './definition.ts';
+
+/** What shares memory has one element type. */
+const dtypeOf = ([first]: readonly (TensorType | undefined)[]): DType => first?.dtype ?? 'f32';
 
 /**
  * Concatenation along channels: any number of [N,H,W,Ci] -> [N,H,W,sum of Ci]. The planner makes its inputs be written
@@ -18,12 +21,8 @@ export const concat: OpDefinition<Record<never, never>> = {
     if (shapes.length === 0 || shapes.some((shape) => !sameShape(shape.slice(0, -1), rows))) {
       throw new ShapeError(`concat: parts differ in more than channels (${shapes.map(formatShape).join(', ')})`);
     }
-    return [
-      f32(
-        ...rows,
-        shapes.reduce((sum, shape) => sum + channelsOf(shape), 0),
-      ),
-    ];
+    const channels = shapes.reduce((sum, shape) => sum + channelsOf(shape), 0);
+    return [{ shape: [...rows, channels], dtype: dtypeOf(inputs) }];
   },
   cost: () => ({ flops: 0, bytes: 0 }),
   variants: [],
@@ -53,7 +52,7 @@ export const narrow: OpDefinition<NarrowAttributes> = {
     if (start < 0 || channels < 1 || start + channels > channelsOf(shape)) {
       throw new ShapeError(`narrow: channels ${start} to ${start + channels} are not all in x ${formatShape(shape)}`);
     }
-    return [f32(...shape.slice(0, -1), channels)];
+    return [{ shape: [...shape.slice(0, -1), channels], dtype: dtypeOf([x]) }];
   },
   cost: () => ({ flops: 0, bytes: 0 }),
   variants: [],
@@ -73,15 +72,11 @@ export const concatImages: OpDefinition<Record<never, never>> = {
   shape(inputs) {
     const shapes = inputs.map((input) => input?.shape ?? []);
     const image = shapes[0]?.slice(1) ?? [];
-    if (inputs.some((input) => input?.dtype !== 'f32') || shapes.some((shape) => !sameShape(shape.slice(1), image))) {
+    const dtype = dtypeOf(inputs);
+    if (inputs.some((input) => input?.dtype !== dtype) || shapes.some((shape) => !sameShape(shape.slice(1), image))) {
       throw new ShapeError(`concat_images: parts differ in more than images (${shapes.map(formatShape).join(', ')})`);
     }
-    return [
-      f32(
-        shapes.reduce((sum, [images = 0]) => sum + images, 0),
-        ...image,
-      ),
-    ];
+    return [{ shape: [shapes.reduce((sum, [images = 0]) => sum + images, 0), ...image], dtype }];
   },
   cost: () => ({ flops: 0, bytes: 0 }),
   variants: [],

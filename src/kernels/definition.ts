@@ -75,6 +75,15 @@ export interface PrologueSlots {
 }
 
 /**
+ * Maps that every variant can read and write in f16, by their slots; the others are f32. What an op adds to (`into`) is
+ * none of them: sums of gradients stay in f32.
+ */
+export interface HalfOperands {
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+/**
  * What an op can do to its first output while it writes it, in this order: a normalisation by the input `affine`, if it
  * has one, the sum with the input `residual`, and the activation of its attribute `activation`.
  */
@@ -148,6 +157,7 @@ export interface OpDefinition<A = any> {
   /** Other outputs that may be placed inside a wider tensor. */
   readonly otherStridedOutputs?: readonly number[];
   readonly prologue?: PrologueSlots;
+  readonly half?: HalfOperands;
   readonly output?: OutputSlots;
   readonly epilogue?: BatchNormEpilogue<A>;
   readonly moments?: MomentsEpilogue<A>;

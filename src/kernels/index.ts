@@ -21,8 +21,10 @@ import {
   conv2dMoments,
   conv2dWeightGradient,
 } from './conv2d/index.ts';
+import { countNonfinite } from './count-nonfinite.ts';
 import type { OpDefinition } from './definition.ts';
 import { activate, activateGradient, add, copy, dropout } from './elementwise.ts';
+import { gradScaler } from './grad-scaler.ts';
 import {
   adaptiveAvgPool2d,
   adaptiveAvgPool2dGradient,
@@ -70,9 +72,11 @@ export const ops: readonly OpDefinition[] = [
   conv2dMoments,
   conv2dWeightGradient,
   copy,
+  countNonfinite,
   dropout,
   globalAvgPool2d,
   globalAvgPool2dGradient,
+  gradScaler,
   maxPool2d,
   maxPool2dBatchNormGradient,
   maxPool2dGradient,

@@ -1,5 +1,5 @@
 import { InternalError } from '../base/errors.ts';
-import { ceilDivide, channelsOf, elementCount, rowsOf, type TensorType } from '../base/shape.ts';
+import { bytesOfTensor, ceilDivide, channelsOf, rowsOf, type TensorType } from '../base/shape.ts';
 import type { AdapterTraits } from '../base/traits.ts';
 import type { Operand } from './definition.ts';
 
@@ -8,7 +8,7 @@ const MAX_GROUPS = 65535;
 /** Lanes side by side in a workgroup that work on neighbouring channels. */
 export const LANES = 8;
 
-/** Elements per lane: 4 where all rows of all operands can be read as vec4f, else 1. */
+/** Elements per lane: 4 where all rows of all operands can be read four at once, else 1. */
 export function vectorWidth(...operands: (Operand | undefined)[]): 1 | 4 {
   const fits = operands.every(
     (operand) =>
@@ -17,7 +17,7 @@ export function vectorWidth(...operands: (Operand | undefined)[]): 1 | 4 {
   return fits ? 4 : 1;
 }
 
-/** The WGSL type of `width` f32 elements. */
+/** The WGSL type that `width` elements are computed with, however they are stored. */
 export const vectorType = (width: 1 | 4): string => (width === 4 ? 'vec4f' : 'f32');
 
 /** Uniforms `xOffset` and `xStride` of an operand named x, in units of `width` elements. */
@@ -65,4 +65,4 @@ export function spread(groups: number): [number, number] {
 
 /** Bytes of all operands, each moved once. */
 export const bytesOf = (...types: (TensorType | undefined)[]): number =>
-  types.reduce((sum, type) => sum + (type ? 4 * elementCount(type.shape) : 0), 0);
+  types.reduce((sum, type) => sum + (type ? bytesOfTensor(type) : 0), 0);

@@ -1,4 +1,4 @@
-import type { TensorType } from '../base/shape.ts';
+import type { DType, TensorType } from '../base/shape.ts';
 import type { OpDefinition } from './definition.ts';
 
 /** A tensor of the float64 references; `u32` tensors hold their words. */
@@ -57,14 +57,21 @@ export interface OpCases<A = any> {
 const EPSILON = 2 ** -23;
 const SMALLEST_NORMAL = 2 ** -126;
 
+/** Steps of f16: WGSL may round to either neighbour of a number, and flush numbers below the smallest normal to zero. */
+const HALF_STEP = 2 ** -10;
+const SMALLEST_NORMAL_HALF = 2 ** -14;
+
 /**
  * How far a float32 computation may be from an element: 4 eps sqrt(K) scale + eps |value|. A sum of K terms of random
  * sign makes K rounding errors of up to eps/2 of its partial sums, which themselves grow to the terms' L2 norm; `Sum`
  * takes the larger of that norm and |sum|, which is the size of the partial sums where the terms have one sign. The 4
  * also covers WGSL's division and square root (2.5 ulp). Numbers below the smallest normal may be flushed to zero.
+ * A result that is stored in f16 is computed so and then rounded once.
  */
-export function toleranceOf({ value, scale, terms }: Element): number {
-  return 4 * EPSILON * Math.sqrt(terms) * scale + EPSILON * Math.abs(value) + SMALLEST_NORMAL;
+export function toleranceOf({ value, scale, terms }: Element, dtype: DType = 'f32'): number {
+  const computed = 4 * EPSILON * Math.sqrt(terms) * scale + EPSILON * Math.abs(value) + SMALLEST_NORMAL;
+  if (dtype !== 'f16') return computed;
+  return computed + HALF_STEP * (Math.abs(value) + computed) + SMALLEST_NORMAL_HALF;
 }
 
 /** An element that is copied, without arithmetic. */

@@ -10,6 +10,7 @@ export const sumOverRows: OpDefinition<Record<never, never>> = {
   name: 'sum_over_rows',
   inputs: ['x'],
   outputs: ['sum'],
+  half: { inputs: [0], outputs: [] },
   images: { combine: [summed] },
   shape: ([x]) => [f32(channelsOf(x?.shape ?? []))],
   cost: ({ inputs, outputs }) => ({

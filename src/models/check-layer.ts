@@ -1,10 +1,10 @@
 import type { Device } from '../gpu/device.ts';
 import { runGuarded } from '../graph/check/check-case.ts';
-import { differences } from '../graph/check/compare.ts';
-import { Graph, type Node, type Tensor } from '../graph/graph.ts';
+import { differences, valuesOf } from '../graph/check/compare.ts';
+import type { Node, Tensor } from '../graph/graph.ts';
 import { casesOf } from '../kernels/cases.ts';
 import { type CaseInput, type Element, toleranceOf } from '../kernels/reference.ts';
-import type { LayerCase } from './layer-cases.ts';
+import { type LayerCase, traceLayer } from './layer-cases.ts';
 import { edgePositions, layerInputs } from './layer-inputs.ts';
 
 interface Sampled {
@@ -20,10 +20,8 @@ export interface LayerCheck {
   readonly expected: readonly (readonly Sampled[])[];
 }
 
-function trace({ op, attributes }: LayerCase, values: LayerCheck['values']) {
-  const graph = new Graph();
-  const inputs = values.map((value, slot) => value && graph.input(`input ${slot}`, value.shape, value.dtype));
-  const results = graph.emit(op, inputs, attributes);
+function trace(layer: LayerCase, values: LayerCheck['values']) {
+  const { graph, inputs, results } = traceLayer(layer);
   const written = new Map(
     inputs.flatMap((tensor, slot) => (tensor ? [[tensor, values[slot] as CaseInput] as const] : [])),
   );
@@ -42,12 +40,12 @@ export function expectLayer(
   const { graph, results } = trace(layer, values);
   const { flops } = layer.op.cost(graph.nodes[0] as Node);
   const elementOf = casesOf(layer.op).reference(values, layer.attributes);
-  return results.map(({ shape }, output) => {
+  return results.map(({ shape, dtype }, output) => {
     const size = shape.reduce((product, one) => product * one, 1);
     const most = Math.max(16, Math.floor(mostFlops / Math.max(1, flops / size)));
     return spread(edgePositions(shape), most).map((index) => {
       const element = elementOf(output, index);
-      return { index, element, tolerance: toleranceOf(element) };
+      return { index, element, tolerance: toleranceOf(element, dtype) };
     });
   });
 }
@@ -64,7 +62,11 @@ export function prepareCheck(layer: LayerCase, mostFlops?: number): LayerCheck {
   return { layer, values, expected: expectLayer(layer, values, mostFlops) };
 }
 
-const countNaN = (values: Float32Array) => values.reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0);
+function countNaN(values: Float32Array | Uint32Array): number {
+  let count = 0;
+  for (const value of values) if (Number.isNaN(value)) count++;
+  return count;
+}
 
 /**
  * Runs one variant of a layer's op, between guard words and in buffers full of NaN. Returns a line for each of the first
@@ -84,7 +86,7 @@ export async function checkLayer(
     const label = `${layer.name} (${variant}): ${layer.op.outputs[output]}`;
     const bytes = run.results.get(tensor) as ArrayBuffer;
     lines.push(...differences(label, tensor.dtype, bytes, expected[output] ?? []));
-    const unwritten = tensor.dtype === 'f32' ? countNaN(new Float32Array(bytes)) : 0;
+    const unwritten = countNaN(valuesOf(bytes, tensor.dtype));
     if (unwritten > 0) lines.push(`${label}: ${unwritten} elements are NaN`);
   });
   return lines;

@@ -1,4 +1,4 @@
-import { channelsOf, type TensorType } from '../base/shape.ts';
+import { channelsOf, type DType, type TensorType } from '../base/shape.ts';
 import { Graph, type Node } from '../graph/graph.ts';
 import { optimise, type PassName } from '../graph/passes/index.ts';
 import type { OpDefinition } from '../kernels/definition.ts';
@@ -13,6 +13,19 @@ export interface LayerCase {
   readonly name: string;
   readonly inputs: readonly (TensorType | undefined)[];
   readonly attributes: unknown;
+  /** Element types of the outputs, where they are not what the op's shape rule says. */
+  readonly results?: readonly DType[];
+}
+
+/** A layer's op as a graph of its own, with the element types that its operands have in the network. */
+export function traceLayer({ op, inputs: types, attributes, results: dtypes = [] }: LayerCase) {
+  const graph = new Graph();
+  const inputs = types.map((type, slot) => type && graph.input(`input ${slot}`, type.shape, type.dtype));
+  const results = graph.emit(op, inputs, attributes);
+  results.forEach((result, index) => {
+    result.dtype = dtypes[index] ?? result.dtype;
+  });
+  return { graph, inputs, results };
 }
 
 /**
@@ -42,9 +55,9 @@ export function layerCases(
 
 /** A node's op with its sizes, without the graph. */
 export function layerOf(node: Node): LayerCase {
-  const { op, inputs, attributes } = node;
+  const { op, inputs, outputs, attributes } = node;
   const types = inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
-  return { op, name: nameOf(node), inputs: types, attributes };
+  return { op, name: nameOf(node), inputs: types, attributes, results: outputs.map(({ dtype }) => dtype) };
 }
 
 function nameOf({ op, scope, inputs, outputs }: Node): string {

@@ -1,5 +1,6 @@
+import { roundedToF16 } from '../base/half.ts';
 import { Random } from '../base/random.ts';
-import { channelsOf, elementCount, rowsOf, type Shape } from '../base/shape.ts';
+import { channelsOf, elementCount, rowsOf, type Shape, type TensorType } from '../base/shape.ts';
 import { affineMap, grid, normal, positivePair } from '../kernels/draw.ts';
 import type { CaseInput } from '../kernels/reference.ts';
 import type { LayerCase } from './layer-cases.ts';
@@ -23,24 +24,30 @@ function cut(pool: Float32Array, shape: Shape, start: number): CaseInput {
 }
 
 /** Values for the inputs of a layer: what their names stand for decides which numbers they may be. */
-export function layerInputs({ op, name, inputs }: LayerCase): (CaseInput | undefined)[] {
-  return inputs.map((type, slot) => {
-    if (!type) return undefined;
-    const { shape } = type;
-    const role = (op.inputs[slot] ?? '').replace('?', '');
-    const start = 7919 * (slot + 1);
-    if (type.dtype === 'u32') {
-      // The only words in a network's layers: which of the nine places of a pool's window was the largest.
-      const values = Uint32Array.from(
-        { length: elementCount(shape) },
-        (_, index) => ((pools.grid[index % POOL] as number) * 64 + 128) % 9,
-      );
-      return { shape, dtype: 'u32', values };
-    }
-    if (role === 'affine') return affineMap(name, channelsOf(shape));
-    if (role === 'running' || role === 'moments') return { ...positivePair(name, channelsOf(shape)), shape };
-    return cut(role === 'x' ? pools.grid : pools.normal, shape, start);
+export function layerInputs(layer: LayerCase): (CaseInput | undefined)[] {
+  return layer.inputs.map((type, slot) => {
+    const input = type && layerInput(layer, type, slot);
+    return type?.dtype === 'f16' && input?.values instanceof Float32Array
+      ? { ...input, values: roundedToF16(input.values) }
+      : input;
   });
+}
+
+function layerInput({ op, name }: LayerCase, type: TensorType, slot: number): CaseInput {
+  const { shape } = type;
+  const role = (op.inputs[slot] ?? '').replace('?', '');
+  const start = 7919 * (slot + 1);
+  if (type.dtype === 'u32') {
+    // The only words in a network's layers: which of the nine places of a pool's window was the largest.
+    const values = Uint32Array.from(
+      { length: elementCount(shape) },
+      (_, index) => ((pools.grid[index % POOL] as number) * 64 + 128) % 9,
+    );
+    return { shape, dtype: 'u32', values };
+  }
+  if (role === 'affine') return affineMap(name, channelsOf(shape));
+  if (role === 'running' || role === 'moments') return { ...positivePair(name, channelsOf(shape)), shape };
+  return cut(role === 'x' ? pools.grid : pools.normal, shape, start);
 }
 
 /**

@@ -17,17 +17,24 @@ export interface TracedLoss {
 
 /**
  * Traces forward, loss and backward. image: [N,S,S,4], declared padded from three channels; targets: [N] of 0 and 1;
- * weights: [N], how much each image counts.
+ * weights: [N], how much each image counts. With `scaler`, the state of grad_scaler, the gradients are those of the loss
+ * times its scale.
  */
 export function traceLoss(
   network: Network,
   definition: ModelDefinition,
-  { image, targets, weights, outputs }: { image: Tensor; targets: Tensor; weights?: Tensor; outputs: number },
+  {
+    image,
+    targets,
+    weights,
+    outputs,
+    scaler,
+  }: { image: Tensor; targets: Tensor; weights?: Tensor; outputs: number; scaler?: Tensor | undefined },
 ): TracedLoss {
   const { graph } = network;
   const { logits, auxiliary } = definition.build(network, image, outputs);
   const lossOf = (from: Tensor, weight: number) =>
-    required(graph.emit(bceWithLogits, [from, targets, weights], { positiveWeight: 1, weight })[0], 'loss');
+    required(graph.emit(bceWithLogits, [from, targets, weights, scaler], { positiveWeight: 1, weight })[0], 'loss');
   const losses = [lossOf(logits, 1), ...(auxiliary ? [lossOf(auxiliary.logits, auxiliary.weight)] : [])];
   const parameters = network.states.filter(({ spec }) => spec.kind === 'parameter' && !network.isFrozen(spec.name));
   const wanted = parameters.map(({ tensor }) => tensor);

@@ -1,5 +1,5 @@
-import { elementCount } from '../base/shape.ts';
-import type { AdapterTraits } from '../base/traits.ts';
+import { bytesOfTensor, type TensorType } from '../base/shape.ts';
+import type { AdapterTraits, Precision } from '../base/traits.ts';
 import { Graph } from '../graph/graph.ts';
 import { optimise } from '../graph/passes/index.ts';
 import { planGraph } from '../graph/plan.ts';
@@ -29,7 +29,7 @@ export interface TrainingMemory {
 /** Plans a training step without a device and adds up its memory. */
 export function planTrainingMemory(
   definition: ModelDefinition,
-  { batchSize, imageSize }: { batchSize: number; imageSize: number },
+  { batchSize, imageSize, precision = 'f32' }: { batchSize: number; imageSize: number; precision?: Precision },
 ): TrainingMemory {
   const graph = new Graph();
   const step = graph.input('step', [STEP_WORDS], 'u32');
@@ -45,10 +45,10 @@ export function planTrainingMemory(
     ]),
   );
   const kept = new Set([loss, ...found]);
-  optimise(graph, kept);
-  const plan = planGraph(graph, BOUNDLESS, { kept, external });
-  const bytes = (tensors: readonly { shape: readonly number[] }[]) =>
-    tensors.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
+  const traits = { ...BOUNDLESS, storesHalves: precision === 'f16' };
+  optimise(graph, kept, [], traits.maxBindingBytes, traits);
+  const plan = planGraph(graph, traits, { kept, external });
+  const bytes = (tensors: readonly TensorType[]) => tensors.reduce((sum, tensor) => sum + bytesOfTensor(tensor), 0);
   const statistics = network.states.filter(({ spec }) => spec.kind === 'statistics').map(({ tensor }) => tensor);
   return {
     activations: plan.slots.reduce((sum, slot) => sum + slot.bytes, 0),

@@ -1,14 +1,15 @@
 import { UserError } from '../base/errors.ts';
 import type { FileSystem } from '../base/files.ts';
 import { parseObject } from '../base/json.ts';
+import type { Precision } from '../base/traits.ts';
 import type { PassName } from '../graph/passes/index.ts';
 import type { Normalisation } from '../kernels/augment.ts';
 import type { Model } from '../models/model.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import type { StateDict } from '../weights/tensor-data.ts';
+import type { AdamState } from './adam-state.ts';
 import { type ChoicesFile, formatChoices, parseChoices } from './choices-file.ts';
 import { isBest, packState, type RunProgress, readProgress } from './run-state.ts';
-import type { AdamState } from './step.ts';
 
 /**
  * The options of a run that a resume keeps, as resolved, and where it ran. --max-steps and --adapter are not among them:
@@ -47,6 +48,8 @@ export interface RunConfig {
   readonly no_fuse: readonly PassName[];
   /** How images are normalised: as the weights that the run began with want it. */
   readonly normalisation: Normalisation;
+  /** In which maps and their gradients are stored: what ran, where the adapter could not do what was asked for. */
+  readonly precision: Precision;
   readonly data: string;
   /** A hash of the paths and labels of the images of both splits, as far as they are used. */
   readonly data_fingerprint: string;
@@ -70,6 +73,7 @@ export const RUN_FILES = {
 const ABSENT = {
   normalisation: 'imagenet',
   no_fuse: [],
+  precision: 'f32',
   freeze: null,
   freeze_epochs: null,
   dropout: null,

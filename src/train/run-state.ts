@@ -4,9 +4,9 @@ import { formatShape } from '../base/shape.ts';
 import type { Model } from '../models/model.ts';
 import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
 import { type StateDict, toFloat32 } from '../weights/tensor-data.ts';
+import { type AdamState, SCALER } from './adam-state.ts';
 import type { Levels } from './metrics.ts';
 import type { PlateauState } from './plateau.ts';
-import type { AdamState } from './step.ts';
 
 /** One line of metrics.jsonl. */
 export interface EpochMetrics extends Levels {
@@ -50,7 +50,7 @@ export function whereItStands({ epoch, batch }: RunProgress): string | undefined
 }
 
 /**
- * Everything a resume needs in one file: weights, Adam's moments and step counts, and the progress as metadata.
+ * Everything a resume needs in one file: weights, Adam's moments and step counts, the loss scale, and the progress as metadata.
  * `weights`: the model's state_dict.
  */
 export async function packState(
@@ -64,6 +64,8 @@ export async function packState(
   for (const moment of ['first', 'second'] as const) {
     for (const [key, tensor] of model.named(await adam[moment].read())) tensors.set(MOMENTS[moment] + key, tensor);
   }
+  const scaler = await adam.readScaler();
+  if (scaler) tensors.set(SCALER, { dtype: 'F32', shape: [scaler.length], data: scaler });
   const steps = { steps: String(adam.steps), adam_began: String(adam.began) };
   return writeSafetensors(tensors, { progress: JSON.stringify(progress), ...steps, model: model.definition.name });
 }
@@ -134,5 +136,13 @@ export function unpackState(file: string, bytes: Uint8Array, model: Model, adam:
   }
   adam.steps = steps;
   adam.began = began;
+  const scaler = tensors.get(SCALER);
+  if (scaler) resumeScaler(adam, toFloat32(scaler));
   return progress;
+}
+
+/** Where this adapter trains in f32 what was trained in f16, Adam goes on from the steps that did not overflow. */
+function resumeScaler(adam: AdamState, state: Float32Array<ArrayBuffer>): void {
+  if (adam.scaler) adam.scaler.write(SCALER, state);
+  else adam.began = adam.steps - (state[2] as number);
 }

@@ -8,18 +8,15 @@ import type { PassName } from '../graph/passes/index.ts';
 import type { External, Plan } from '../graph/plan.ts';
 import { Program } from '../graph/program.ts';
 import { accumulateMean, PART_WORDS } from '../kernels/accumulate-mean.ts';
-import { adam, STEP_WORDS } from '../kernels/adam.ts';
+import { adam } from '../kernels/adam.ts';
+import { SCALER_ELEMENTS } from '../kernels/grad-scaler.ts';
 import { isFeature } from '../models/definition.ts';
 import { type ImageBatch, ImageInput } from '../models/images.ts';
 import { checkImageSize } from '../models/inference.ts';
 import type { Model } from '../models/model.ts';
 import { Network } from '../models/network.ts';
 import { traceLoss } from '../models/trace.ts';
-
-/** torch.optim.Adam's defaults. */
-const BETA1 = 0.9;
-const BETA2 = 0.999;
-const EPSILON = 1e-8;
+import { type AdamState, SCALER, traceScaler } from './adam-state.ts';
 
 export interface TrainingOptions {
   /** Images of one step. */
@@ -55,33 +52,6 @@ export interface TrainingBatch extends ImageBatch {
   readonly weights?: Float32Array;
 }
 
-/** Adam's moments, in the layout of the model's parameters, and the number of steps taken. */
-export class AdamState {
-  readonly first: Arena;
-  readonly second: Arena;
-  /** Of the run. */
-  steps = 0;
-  /** Those of them that were taken before the moments began. */
-  began = 0;
-
-  constructor(model: Model) {
-    this.first = new Arena(model.device, 'Adam, first moment', model.parameters.layout);
-    this.second = new Arena(model.device, 'Adam, second moment', model.parameters.layout);
-  }
-
-  /** Forgets the moments, as an optimiser does that is made anew; the run's steps are counted on. */
-  restart(): void {
-    this.first.clear();
-    this.second.clear();
-    this.began = this.steps;
-  }
-
-  destroy(): void {
-    this.first.destroy();
-    this.second.destroy();
-  }
-}
-
 /** The tensors that a training step is fed with. */
 export interface TrainingInputs {
   /** Normalised images [N,S,S,4], the fourth channel 0, declared padded from three. */
@@ -90,7 +60,7 @@ export interface TrainingInputs {
   readonly targets: Tensor;
   /** [N]: how much each image counts. */
   readonly weights?: Tensor | undefined;
-  /** The scalars of Adam's step; see adamScalars. */
+  /** The scalars of Adam's step, u32 [AdamState.stepWords]; see AdamState.scalars. */
   readonly step: Tensor;
 }
 
@@ -111,10 +81,9 @@ export function traceTraining(
   inputs: TrainingInputs,
 ): TracedTraining {
   const gradients = new Arena(model.device, 'gradients', model.parameters.layout);
-  const traced = traceGradients(model, network, inputs, gradients);
+  const traced = traceGradients(model, adamState, network, inputs, gradients);
   traceAdam({ graph: network.graph, places: traced.places }, { model, adamState, gradients, step: inputs.step });
-  const arenas = [model.parameters, model.statistics, gradients, adamState.first, adamState.second];
-  return { ...traced, gradients, bindings: bindingsOf(arenas) };
+  return { ...traced, gradients, bindings: bindingsOf([...lasting(model, adamState), gradients]) };
 }
 
 /** A graph and where its states lie. */
@@ -125,16 +94,42 @@ interface Target {
 
 const bindingsOf = (arenas: readonly Arena[]) => arenas.flatMap((arena) => arena.bindings());
 
-/** Traces forward, loss and backward; the gradients go into the arena. */
-function traceGradients(model: Model, network: Network, { image, targets, weights }: TrainingInputs, into: Arena) {
+/** What outlives a step. */
+const lasting = ({ parameters, statistics }: Model, { first, second, scaler }: AdamState): Arena[] => [
+  parameters,
+  statistics,
+  first,
+  second,
+  ...(scaler ? [scaler] : []),
+];
+
+/** The tensor that holds the loss scale, where there is one. */
+function scalerTensor({ graph, places }: Target, { scaler }: AdamState): Tensor | undefined {
+  if (!scaler) return undefined;
+  const tensor = graph.state(SCALER, [SCALER_ELEMENTS]);
+  places.set(tensor, scaler.place(SCALER));
+  return tensor;
+}
+
+/** Traces forward, loss and backward; the gradients, those of the scaled loss if it is scaled, go into the arena. */
+function traceGradients(
+  model: Model,
+  adamState: AdamState,
+  network: Network,
+  { image, targets, weights }: TrainingInputs,
+  into: Arena,
+) {
   const { outputs, definition } = model;
+  const places = new Map<Tensor, External>();
+  const scaler = scalerTensor({ graph: network.graph, places }, adamState);
   const { logits, loss, gradients } = traceLoss(network, definition, {
     image,
     targets,
     outputs,
+    scaler,
     ...(weights ? { weights } : {}),
   });
-  const places = model.places(network);
+  for (const [tensor, place] of model.places(network)) places.set(tensor, place);
   for (const { spec, gradient } of gradients) places.set(gradient, into.place(spec.name));
   return { logits, loss, places };
 }
@@ -159,9 +154,11 @@ function traceAdam(
     'adam.m': adamState.first,
     'adam.v': adamState.second,
   };
-  model.parameters.layout.chunks.forEach((_, chunk) => {
-    target.graph.emit(adam, [...chunkTensors(target, arenas, chunk), step], {});
-  });
+  const chunks = model.parameters.layout.chunks.map((_, chunk) => chunkTensors(target, arenas, chunk));
+  const scaler = scalerTensor(target, adamState);
+  const scaled = chunks.map(([, gradient]) => gradient as Tensor);
+  const update = scaler ? traceScaler(target.graph, scaler, scaled, step) : step;
+  for (const tensors of chunks) target.graph.emit(adam, [...tensors, update], {});
 }
 
 /** A step of several passes: what each runs, and what runs after the last. */
@@ -180,11 +177,11 @@ function tracePasses(
   inputs: TrainingInputs,
   count: number,
 ): TracedPasses {
-  const { device, parameters, statistics } = model;
+  const { device, parameters } = model;
   const own = new Arena(device, 'gradients of a pass', parameters.layout);
   const gradients = new Arena(device, 'gradients', parameters.layout);
   const losses = new Arena(device, 'loss', layOut([{ name: 'loss', shape: [1] }], device.traits.maxBindingBytes));
-  const traced = traceGradients(model, network, inputs, own);
+  const traced = traceGradients(model, adamState, network, inputs, own);
   const target = { graph: network.graph, places: traced.places };
   const average = (mean: Tensor | undefined, x: Tensor | undefined) =>
     target.graph.emit(accumulateMean, [mean, x, inputs.step], { parts: count });
@@ -196,30 +193,12 @@ function tracePasses(
   target.places.set(loss, losses.place('loss'));
   average(loss, traced.loss);
   const graph = new Graph();
-  const step = graph.input('step', [STEP_WORDS], 'u32');
+  const step = graph.input('step', [adamState.stepWords], 'u32');
   const update = { graph, step, places: new Map<Tensor, External>() };
   traceAdam(update, { model, adamState, gradients, step });
   const arenas = [own, gradients, losses];
-  const bindings = bindingsOf([parameters, statistics, adamState.first, adamState.second, ...arenas]);
+  const bindings = bindingsOf([...lasting(model, adamState), ...arenas]);
   return { ...traced, loss, gradients, bindings, update, arenas };
-}
-
-/**
- * The words of Adam's step number `step` (from 1) at a learning rate, as torch.optim.Adam corrects its bias; the moments
- * have seen those steps that follow `began`.
- */
-export function adamScalars(step: number, learningRate: number, began = 0): Uint32Array<ArrayBuffer> {
-  const words = new Uint32Array(STEP_WORDS);
-  words[0] = step;
-  const seen = step - began;
-  new Float32Array(words.buffer, 4).set([
-    learningRate / (1 - BETA1 ** seen),
-    1 / Math.sqrt(1 - BETA2 ** seen),
-    1 - BETA1,
-    1 - BETA2,
-    EPSILON,
-  ]);
-  return words;
 }
 
 /** The programs of a step: one that is also its update, or one that runs for every micro-batch and an update after them. */
@@ -273,7 +252,7 @@ export class TrainingStep {
     }
     const { device, definition } = model;
     const graph = new Graph();
-    const step = graph.input('step', [passes === 1 ? STEP_WORDS : PART_WORDS], 'u32');
+    const step = graph.input('step', [passes === 1 ? adamState.stepWords : PART_WORDS], 'u32');
     const targets = graph.input('targets', [microBatch]);
     const weights = options.weighted ? graph.input('weights', [microBatch]) : undefined;
     const { dropout, seed = 0, freeze } = options;
@@ -345,7 +324,7 @@ export class TrainingStep {
     }
     const { program, update, images, loss } = this.#parts;
     images.writeBytes(program, batch);
-    const scalars = adamScalars(++this.adam.steps, learningRate, this.adam.began);
+    const scalars = this.adam.scalars(++this.adam.steps, learningRate);
     if (update) {
       const passes = this.batchSize / this.microBatch;
       // Every pass of a run draws other masks of dropout.

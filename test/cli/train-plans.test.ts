@@ -5,7 +5,7 @@ import type { PackedSplit } from '../../src/data/packed.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import type { ModelDefinition } from '../../src/models/definition.ts';
 import { Model } from '../../src/models/model.ts';
-import { AdamState } from '../../src/train/step.ts';
+import { AdamState } from '../../src/train/adam-state.ts';
 import { openTestDevice } from '../support/device.ts';
 
 const SIZE = 64;

@@ -7,8 +7,8 @@ import { conv2d } from '../../src/kernels/conv2d/index.ts';
 import type { Variant } from '../../src/kernels/definition.ts';
 import type { ModelDefinition } from '../../src/models/definition.ts';
 import { Model } from '../../src/models/model.ts';
+import { AdamState } from '../../src/train/adam-state.ts';
 import type { ChoicesFile } from '../../src/train/choices-file.ts';
-import { AdamState } from '../../src/train/step.ts';
 import { temporaryFolder } from '../io/temporary.ts';
 import { useDevice } from '../support/use-device.ts';
 

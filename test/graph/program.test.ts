@@ -16,7 +16,7 @@ test('timing a program runs what it picks as often as it says, and profiling all
   program.write(g, Float32Array.of(1, 1, 1, 1));
   const words = new Uint32Array(STEP_WORDS);
   // 1 - beta1 is a half: the first moment halves its distance to the gradient, 1, with each run.
-  new Float32Array(words.buffer, 4).set([0, 1, 0.5, 0.5, 1]);
+  new Float32Array(words.buffer, 4).set([0, 1, 0.5, 0.5, 1, 1]);
   program.write(step, words);
   const moment = async () => new Float32Array(await program.read(m))[0];
   expect(await program.time(3)).toBeGreaterThan(0);

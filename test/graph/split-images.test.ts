@@ -6,14 +6,16 @@ import type { Expected } from '../../src/graph/check/expected.ts';
 import { Graph, type Node, type Tensor } from '../../src/graph/graph.ts';
 import { imageRanges } from '../../src/graph/passes/image-parts.ts';
 import { optimise, type PassName, passNames } from '../../src/graph/passes/index.ts';
+import { storeHalves } from '../../src/graph/passes/store-halves.ts';
 import { planGraph } from '../../src/graph/plan.ts';
 import { Program } from '../../src/graph/program.ts';
 import { bceWithLogits } from '../../src/kernels/bce-with-logits.ts';
-import { concat } from '../../src/kernels/concat.ts';
+import { concat, concatImages } from '../../src/kernels/concat.ts';
 import { conv2d } from '../../src/kernels/conv2d/index.ts';
 import { activate, copy } from '../../src/kernels/elementwise.ts';
 import { globalAvgPool2d } from '../../src/kernels/pool2d/index.ts';
 import type { Network } from '../../src/models/network.ts';
+import { describeWithHalves } from '../support/adapter.ts';
 import { MODES } from '../support/device.ts';
 import { useDevice } from '../support/use-device.ts';
 import { type Build, distanceToKinks, expectedByNumber, type Training, trace } from './training.ts';
@@ -181,6 +183,24 @@ describe.each(MODES)('$name', (mode) => {
       });
     },
   );
+});
+
+describeWithHalves('maps in f16', () => {
+  const device = useDevice({ precision: 'f16' });
+
+  test.each(networks.slice(1, 2))('$name is right in parts', async ({ name, traced }) => {
+    const stored = traced();
+    storeHalves(stored.graph, new Set(stored.results));
+    const expected = expectedByNumber(stored);
+    const { graph, values, results } = traced();
+    const maxBindingBytes = smallestBinding(traced());
+    const run = await runGuarded({ device: device(), graph, values, results, maxBindingBytes });
+    expect(graph.nodes.filter(({ op }) => op === concatImages).length).toBeGreaterThan(0);
+    expect(tensorsOf(graph).filter(({ dtype }) => dtype === 'f16').length).toBeGreaterThan(20);
+    const wanted = new Map(results.map((tensor, number) => [tensor, expected[number] as Expected]));
+    const lines = [...compareResults(name, run.results, wanted), ...run.overruns];
+    if (lines.length > 0) expect.fail(lines.join('\n'));
+  });
 });
 
 describe('the graph', () => {

@@ -8,7 +8,8 @@ import { STEP_WORDS } from '../../src/kernels/adam.ts';
 import type { ModelDefinition } from '../../src/models/definition.ts';
 import { Model, stateKeys } from '../../src/models/model.ts';
 import { Network } from '../../src/models/network.ts';
-import { AdamState, adamScalars, type TracedTraining, traceTraining } from '../../src/train/step.ts';
+import { AdamState, adamScalars } from '../../src/train/adam-state.ts';
+import { type TracedTraining, traceTraining } from '../../src/train/step.ts';
 import { floatTensor, type StateDict } from '../../src/weights/tensor-data.ts';
 import { formulaInput, formulaValues } from '../support/formula.ts';
 

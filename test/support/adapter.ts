@@ -12,6 +12,9 @@ export const describeOnFastAdapter = describe.skipIf(adapterKind === 'embedded')
 /** `test` for the full tier: runs on a GPU or a fast software driver, left out on the embedded adapter. */
 export const testOnFastAdapter = test.skipIf(adapterKind === 'embedded');
 
+/** `describe` for maps in f16: left out where the adapter cannot store it, as the embedded one. */
+export const describeWithHalves = describe.skipIf(adapterKind === 'embedded' || !inject('adapter').halves);
+
 /** `describe` for tests of the full tier that start PyTorch: left out where there is none. */
 export const describeWithPyTorch = (name: string, body: () => void): void =>
   void describe.skipIf(adapterKind === 'embedded' || !inject('pytorch'))(name, { tags: [PYTORCH_TAG] }, body);

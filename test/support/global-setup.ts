@@ -8,6 +8,8 @@ import { PYTHON } from './pytorch.ts';
 export interface TestAdapter {
   kind: NodeAdapter['kind'] | 'none';
   description: string;
+  /** Whether it can store f16. */
+  halves: boolean;
 }
 
 declare module 'vitest' {
@@ -46,10 +48,11 @@ function has(...packages: string[]): boolean {
 
 async function describeAdapter(): Promise<TestAdapter> {
   try {
-    const { kind, name, driver, reason } = await openTestAdapter();
-    return { kind, description: `${kind} adapter ${name} (${driver}): ${reason}` };
+    const { adapter, kind, name, driver, reason } = await openTestAdapter();
+    const halves = adapter.features.has('shader-f16');
+    return { kind, description: `${kind} adapter ${name} (${driver}): ${reason}`, halves };
   } catch (error) {
-    if (error instanceof UserError) return { kind: 'none', description: `CPU alone: ${error.message}` };
+    if (error instanceof UserError) return { kind: 'none', description: `CPU alone: ${error.message}`, halves: false };
     throw error;
   }
 }

@@ -4,8 +4,9 @@ import { isFeature, type ModelDefinition } from '../../src/models/definition.ts'
 import { findModel, models } from '../../src/models/index.ts';
 import { Inference } from '../../src/models/inference.ts';
 import { hasDropout, Model, stateKeys, stateSpecs } from '../../src/models/model.ts';
+import { AdamState } from '../../src/train/adam-state.ts';
 import { classWeights, imageWeights } from '../../src/train/class-weights.ts';
-import { AdamState, type TrainingBatch, type TrainingOptions, TrainingStep } from '../../src/train/step.ts';
+import { type TrainingBatch, type TrainingOptions, TrainingStep } from '../../src/train/step.ts';
 import { useDevice } from '../support/use-device.ts';
 import { randomBatch } from './batch.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { ModelDefinition } from '../../src/models/definition.ts';
 import { Model } from '../../src/models/model.ts';
+import { AdamState } from '../../src/train/adam-state.ts';
 import { startOfRun } from '../../src/train/loop.ts';
 import { RunFolder } from '../../src/train/run-folder.ts';
 import { type EpochMetrics, type RunProgress, unpackState } from '../../src/train/run-state.ts';
-import { AdamState } from '../../src/train/step.ts';
 import { readSafetensors } from '../../src/weights/safetensors.ts';
 import { memoryFiles } from '../data/memory-files.ts';
 import { useDevice } from '../support/use-device.ts';

@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest';
 import type { ModelDefinition } from '../../src/models/definition.ts';
 import { Model } from '../../src/models/model.ts';
+import { AdamState, SCALER } from '../../src/train/adam-state.ts';
 import { startOfRun } from '../../src/train/loop.ts';
 import { packState, unpackState } from '../../src/train/run-state.ts';
-import { AdamState } from '../../src/train/step.ts';
+import { TrainingStep } from '../../src/train/step.ts';
 import { readSafetensors, writeSafetensors } from '../../src/weights/safetensors.ts';
 import type { TensorData } from '../../src/weights/tensor-data.ts';
+import { describeWithHalves } from '../support/adapter.ts';
 import { useDevice } from '../support/use-device.ts';
+import { randomBatch } from './batch.ts';
 
 const definition: ModelDefinition = {
   name: 'small',
@@ -85,4 +88,60 @@ test('weights that are neither drawn nor loaded are an error', async () => {
     `[UserError: the weights of this small are neither drawn nor loaded: call load first]`,
   );
   model.destroy();
+});
+
+describeWithHalves('in f16', () => {
+  const halves = useDevice({ precision: 'f16' });
+  const size = 8;
+  const create = async (initialise: boolean, microBatch = 4) => {
+    const model = new Model(halves(), definition, { seed: 3, initialise });
+    const adam = new AdamState(model);
+    const step = await TrainingStep.create(model, adam, { batchSize: 4, microBatch, imageSize: size, channels: 1 });
+    return { model, adam, step };
+  };
+  const train = async ({ step }: { step: TrainingStep }, seed: number) =>
+    (await step.run(randomBatch(4, size, seed), 1e-3)).value;
+  const destroy = async ({ model, adam, step }: Awaited<ReturnType<typeof create>>) => {
+    await step.destroy();
+    model.destroy();
+    adam.destroy();
+  };
+
+  test('a step of micro-batches is one for the loss scale, which is doubled after 2000 good ones', async () => {
+    const run = await create(true, 2);
+    run.adam.scaler?.write(SCALER, Float32Array.of(256, 1998, 5));
+    await train(run, 0);
+    expect([...((await run.adam.readScaler()) ?? [])]).toEqual([256, 1999, 6]);
+    await train(run, 1);
+    expect([...((await run.adam.readScaler()) ?? [])]).toEqual([512, 0, 7]);
+    await destroy(run);
+  });
+
+  test('a run that goes on from its state does what the run itself does, bit for bit', async () => {
+    const own = await create(true);
+    own.adam.scaler?.write(SCALER, Float32Array.of(2 ** 126, 0, 0));
+    // The scale falls with each step until nothing overflows.
+    for (let at = 0; at < 130; at++) await train(own, at);
+    const [scale = 0, , steps = 0] = (await own.adam.readScaler()) ?? [];
+    expect(scale).toBeLessThan(2 ** 126);
+    expect(steps).toBeGreaterThan(0);
+    expect(steps).toBeLessThan(130);
+    const state = await packState(await own.model.stateDict(), own.model, own.adam, startOfRun(1e-3));
+    const resumed = await create(false);
+    unpackState('state', state, resumed.model, resumed.adam);
+    for (const run of [own, resumed]) await train(run, 130);
+    const packed = await Promise.all(
+      [own, resumed].map(async ({ model, adam }) => packState(await model.stateDict(), model, adam, startOfRun(1e-3))),
+    );
+    expect(Buffer.from(packed[1] as Uint8Array).equals(packed[0] as Uint8Array)).toBe(true);
+
+    // Where there is no f16, Adam goes on from the steps that it took.
+    const plain = new Model(device(), definition, { initialise: false });
+    const adam = new AdamState(plain);
+    unpackState('state', state, plain, adam);
+    expect(adam.steps - adam.began).toBe(steps);
+    for (const run of [own, resumed]) await destroy(run);
+    plain.destroy();
+    adam.destroy();
+  });
 });

@@ -1,4 +1,5 @@
 import { InternalError, required } from '../../base/errors.ts';
+import { f16Words } from '../../base/half.ts';
 import type { Device } from '../../gpu/device.ts';
 import type { Case, CaseInput, OpCases, ReferenceTensor } from '../../kernels/reference.ts';
 import type { Graph, Node, Tensor } from '../graph.ts';
@@ -54,7 +55,8 @@ async function readGuarded({ device, graph, values, results, choose, without = [
     ...(maxBindingBytes ? { maxBindingBytes } : {}),
   });
   try {
-    for (const [tensor, input] of values) if (program.uses(tensor)) program.write(tensor, input.values);
+    for (const [tensor, input] of values)
+      if (program.uses(tensor)) program.write(tensor, storedValues(tensor, input.values));
     program.run();
     const read = await Promise.all(results.map(async (tensor) => [tensor, await program.read(tensor)] as const));
     return { results: new Map(read), overruns: await program.findOverruns() };
@@ -62,6 +64,10 @@ async function readGuarded({ device, graph, values, results, choose, without = [
     program.destroy();
   }
 }
+
+/** Numbers as a tensor's memory holds them. */
+const storedValues = ({ dtype }: Tensor, values: CaseInput['values']): ArrayBufferView<ArrayBuffer> =>
+  dtype === 'f16' && values instanceof Float32Array ? f16Words(values) : values;
 
 /** Lines for every result that is not as expected. */
 export function compareResults(
@@ -78,18 +84,19 @@ export function compareResults(
 
 /**
  * Compares all outputs of a case with its reference, for each variant that fits. Returns a line for each of the first
- * elements that differ and for each guard that was overwritten; nothing where all is well.
+ * elements that differ and for each guard that was overwritten; nothing where all is well. With `slices`, maps are slices
+ * of wider ones; with `halves`, they are stored in f16 wherever the op can have them so, and inputs are rounded to it first.
  */
 export async function checkCase(
   device: Device,
   opCases: OpCases,
   one: Case<unknown>,
-  slices?: Slices,
+  { slices, halves = false }: { readonly slices?: Slices; readonly halves?: boolean } = {},
 ): Promise<string[]> {
   const lines: string[] = [];
-  const choices = variantChoices(traceCase(opCases, one, slices).graph, device.traits);
+  const choices = variantChoices(traceCase(opCases, one, slices, halves).graph, device.traits);
   for (const { name, choose } of choices) {
-    const { graph, values, outputs, mutated } = traceCase(opCases, one, slices);
+    const { graph, values, outputs, mutated } = traceCase(opCases, one, slices, halves);
     const results = [...outputs, ...mutated];
     const expected = expectedOf(graph, asReferences(values), results);
     const run = await runGuarded({ device, graph, values, results, choose });

@@ -1,5 +1,12 @@
+import { f32FromF16 } from '../../base/half.ts';
 import type { DType } from '../../base/shape.ts';
 import type { Element } from '../../kernels/reference.ts';
+
+/** The numbers of a tensor's bytes. */
+export function valuesOf(bytes: ArrayBuffer, dtype: DType): Uint32Array | Float32Array {
+  if (dtype === 'f16') return f32FromF16(new Uint16Array(bytes));
+  return dtype === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes);
+}
 
 const LONGEST_LIST = 10;
 
@@ -19,7 +26,7 @@ export function differences(
   run: ArrayBuffer,
   expected: Iterable<{ readonly index: number; readonly element: Element; readonly tolerance: number }>,
 ): string[] {
-  const values = dtype === 'u32' ? new Uint32Array(run) : new Float32Array(run);
+  const values = valuesOf(run, dtype);
   const lines: string[] = [];
   let count = 0;
   let compared = 0;

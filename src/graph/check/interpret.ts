@@ -47,7 +47,7 @@ function evaluate(tensor: Tensor, elementAt: (index: number) => Element, options
   const elements: Element[] = [];
   for (let index = 0; index < count; index++) {
     const element = elementAt(index);
-    const moved = options.disturb && dtype === 'f32' ? options.disturb.uniform(-1, 1) * toleranceOf(element) : 0;
+    const moved = options.disturb && dtype !== 'u32' ? options.disturb.uniform(-1, 1) * toleranceOf(element, dtype) : 0;
     values[index] = element.value + moved;
     if (options.record) elements.push(element);
   }

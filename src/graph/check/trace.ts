@@ -1,8 +1,10 @@
+import { roundedToF16 } from '../../base/half.ts';
 import { channelsOf, rowsOf, type TensorType } from '../../base/shape.ts';
 import { concat, narrow } from '../../kernels/concat.ts';
 import { filled, words } from '../../kernels/draw.ts';
 import type { Case, CaseInput, Emit, OpCases } from '../../kernels/reference.ts';
 import { Graph, type Tensor } from '../graph.ts';
+import { storeHalves } from '../passes/store-halves.ts';
 
 /** Channels beside a slice in the wider feature map that it is cut out of. */
 export interface Slices {
@@ -21,8 +23,11 @@ export interface TracedCase {
   readonly mutated: readonly Tensor[];
 }
 
-/** Traces a case; with `slices`, feature maps are slices of wider ones, as they are in a dense block. */
-export function traceCase(opCases: OpCases, one: Case<unknown>, slices?: Slices): TracedCase {
+/**
+ * Traces a case; with `slices`, feature maps are slices of wider ones, as they are in a dense block; with `halves`, maps
+ * are stored in f16.
+ */
+export function traceCase(opCases: OpCases, one: Case<unknown>, slices?: Slices, halves = false): TracedCase {
   const graph = new Graph();
   const values = new Map<Tensor, CaseInput>();
   const declare = (name: string, input: CaseInput): Tensor => {
@@ -40,6 +45,10 @@ export function traceCase(opCases: OpCases, one: Case<unknown>, slices?: Slices)
   const traced = one.trace ? one.trace(emit, inputs as Tensor[]) : graph.emit(opCases.op, inputs, one.attributes);
   const outputs = slices ? joined(graph, traced, opCases, slices, declare) : traced;
   const mutated = graph.nodes.flatMap((node) => (node.op.mutates ?? []).map((slot) => node.inputs[slot] as Tensor));
+  if (halves) {
+    storeHalves(graph, new Set(), { inputs: true });
+    for (const [tensor, input] of values) if (tensor.dtype === 'f16') values.set(tensor, roundedInput(input));
+  }
   return { graph, inputs, values, outputs, mutated: [...new Set(mutated)] };
 }
 
@@ -57,6 +66,9 @@ function joined(
     declare(`beside ${value}`, filled([...first.shape.slice(0, -1), channels], value));
   return [...graph.emit(concat, [beside(before, 1), first, beside(after, 2)], {}), ...others];
 }
+
+const roundedInput = (input: CaseInput): CaseInput =>
+  input.values instanceof Float32Array ? { ...input, values: roundedToF16(input.values) } : input;
 
 function widened(input: TensorType & { readonly values: CaseInput['values'] }, { before, after }: Slices): CaseInput {
   const channels = channelsOf(input.shape);

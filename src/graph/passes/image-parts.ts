@@ -1,4 +1,4 @@
-import { elementCount } from '../../base/shape.ts';
+import { bytesOfTensor } from '../../base/shape.ts';
 import type { ImageRange } from '../../kernels/definition.ts';
 import type { Graph, Node, Tensor } from '../graph.ts';
 import { checkBindable } from '../memory.ts';
@@ -12,7 +12,7 @@ export function imageParts(graph: Graph, kept: ReadonlySet<Tensor>, maxBytes: nu
   const parts = new Map<Tensor, number>();
   for (const node of graph.nodes) {
     for (const tensor of operandsOf(node)) {
-      if (bytesOf(tensor) <= maxBytes) continue;
+      if (bytesOfTensor(tensor) <= maxBytes) continue;
       checkCuttable(tensor, node, kept, maxBytes);
       parts.set(tensor, fewestParts(tensor, maxBytes));
     }
@@ -50,8 +50,6 @@ export function imageRanges(images: number, count: number): ImageRange[] {
   })).filter((range) => range.count > 0);
 }
 
-const bytesOf = (tensor: Tensor): number => 4 * elementCount(tensor.shape);
-
 const operandsOf = ({ inputs, outputs }: Node): Tensor[] =>
   [...inputs, ...outputs].filter((tensor) => tensor !== undefined);
 
@@ -72,14 +70,14 @@ function canJoin({ op, inputs }: Node, output: number): boolean {
 
 function checkCuttable(tensor: Tensor, node: Node, kept: ReadonlySet<Tensor>, maxBytes: number): void {
   const isBatch = tensor.role === 'intermediate' && !kept.has(tensor) && tensor.shape.length === 4;
-  const bytes = bytesOf(tensor);
+  const bytes = bytesOfTensor(tensor);
   if (!isBatch || !cutOperands(node).includes(tensor)) checkBindable({ label: tensor.name, bytes }, maxBytes);
   checkBindable({ label: `one image of ${tensor.name}`, bytes: bytes / (tensor.shape[0] ?? 1) }, maxBytes);
 }
 
 function fewestParts(tensor: Tensor, maxBytes: number): number {
   const images = tensor.shape[0] ?? 1;
-  const most = Math.floor(maxBytes / (bytesOf(tensor) / images));
+  const most = Math.floor(maxBytes / (bytesOfTensor(tensor) / images));
   let count = 1;
   while (Math.ceil(images / count) > most) count *= 2;
   return count;

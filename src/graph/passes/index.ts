@@ -11,6 +11,7 @@ import { fusePrologues } from './prologue.ts';
 import { removeUnused } from './remove-unused.ts';
 import { shareMoments } from './share-moments.ts';
 import { splitImages } from './split-images.ts';
+import { storeHalves } from './store-halves.ts';
 
 /** Rewrites of a graph that keep its results, by name, in their order. */
 const rewrites = {
@@ -36,9 +37,10 @@ export const passNames: readonly PassName[] = [
 ];
 
 /**
- * Runs the passes on a whole graph (forward and backward), drops what nobody reads, and cuts what is left where operands
- * are larger than `maxBindingBytes`. `kept`: results. A trace has activations in their normalisations, and concatenations
- * that cost nothing where their parts can be written side by side; without these "passes" it is taken apart.
+ * Runs the passes on a whole graph (forward and backward), drops what nobody reads, stores maps in f16 where the adapter
+ * was opened for it, and cuts what is left where operands are larger than `maxBindingBytes`. `kept`: results. A trace has
+ * activations in their normalisations, and concatenations that cost nothing where their parts can be written side by side;
+ * without these "passes" it is taken apart.
  * `traits`: the adapter that the plan is for; without it, nothing is fused that only some adapters are better off with.
  */
 export function optimise(
@@ -54,5 +56,6 @@ export function optimise(
     if (!without.includes(name as PassName)) pass(graph, kept, traits);
   }
   if (without.includes('free-concat')) copyParts(graph);
+  if (traits?.storesHalves) storeHalves(graph, kept);
   splitImages(graph, kept, maxBindingBytes);
 }

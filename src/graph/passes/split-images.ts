@@ -67,6 +67,9 @@ class Splitter {
       const ofRange = attributes?.(node.attributes, range, node.inputs) ?? node.attributes;
       const { outputs } = this.#place(this.#graph.createNode(node.op, inputs[index] ?? [], ofRange));
       outputs.forEach((tensor, output) => {
+        tensor.dtype = (node.outputs[output] as Tensor).dtype;
+      });
+      outputs.forEach((tensor, output) => {
         const before = combined[output];
         const how = combine?.[output];
         if (!how) results[output]?.push({ range, tensor });

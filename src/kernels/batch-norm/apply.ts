@@ -25,6 +25,7 @@ export const batchNormApply: OpDefinition<BatchNormAttributes> = {
   name: 'batch_norm_apply',
   inputs: ['x', 'weight', 'affine', 'residual?'],
   outputs: ['z'],
+  half: { inputs: [0, 3], outputs: [0] },
   stridedOutput: true,
   output: { residual: 3 },
   images: { whole: [1, 2] },
@@ -85,6 +86,7 @@ export const batchNormWeightGradient: OpDefinition<BatchNormAttributes> = {
   name: 'batch_norm_weight_gradient',
   inputs: ['dz', 'x', 'affine'],
   outputs: ['dweight'],
+  half: { inputs: [0, 1], outputs: [] },
   images: { whole: [2], combine: [summed] },
   shape: ([, x]) => [f32(2, channelsOf(x?.shape ?? []))],
   cost: ({ inputs: [dz, x] }) => ({ flops: 6 * elementCount(x?.shape ?? []), bytes: bytesOf(dz, x) }),
@@ -137,6 +139,7 @@ export const batchNormDataGradient: OpDefinition<BatchNormAttributes> = {
   name: 'batch_norm_data_gradient',
   inputs: ['dz', 'x', 'affine', 'dweight', 'into?'],
   outputs: ['dx'],
+  half: { inputs: [0, 1], outputs: [0] },
   stridedOutput: true,
   accumulates: 4,
   images: {

@@ -86,6 +86,7 @@ export const batchNormCorrection: OpDefinition<Record<never, never>> = {
   name: 'batch_norm_correction',
   inputs: ['gradient', 'x', 'affine', 'coefficients'],
   outputs: ['dx'],
+  half: { inputs: [0, 1], outputs: [0] },
   stridedOutput: true,
   accumulates: 0,
   images: { whole: [2, 3] },

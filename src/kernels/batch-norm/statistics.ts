@@ -13,6 +13,7 @@ export const batchNormMoments: OpDefinition<Record<never, never>> = {
   name: 'batch_norm_moments',
   inputs: ['x'],
   outputs: ['moments'],
+  half: { inputs: [0], outputs: [] },
   stridedOutput: true,
   images: { combine: [mergedMoments] },
   shape([x]) {

@@ -65,6 +65,7 @@ export const conv2dBatchNormGradient: OpDefinition<BatchNormGradientAttributes> 
   name: 'conv2d_batch_norm_gradient',
   inputs: ['dy', 'weight', 'x', 'affine', 'into?'],
   outputs: ['dx', 'dweight'],
+  half: { inputs: [0, 2], outputs: [0] },
   stridedOutput: true,
   accumulates: 4,
   images: {

@@ -50,6 +50,7 @@ export const conv2dDataGradient: OpDefinition<DataGradientAttributes> = {
   name: 'conv2d_data_gradient',
   inputs: ['dy', 'weight', 'into?'],
   outputs: ['dx'],
+  half: { inputs: [0], outputs: [0] },
   stridedOutput: true,
   accumulates: 2,
   images: {

@@ -63,6 +63,7 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
   name: 'conv2d',
   inputs: ['x', 'weight', 'bias?', 'affine?', 'output_affine?', 'residual?'],
   outputs: ['y'],
+  half: { inputs: [0, 5], outputs: [0] },
   stridedOutput: true,
   prologue: { x: 0, affine: 3 },
   output: { affine: 4, residual: 5 },

@@ -15,6 +15,7 @@ export const conv2dMoments: OpDefinition<Conv2dAttributes> = {
   name: 'conv2d_moments',
   inputs: ['x', 'weight', 'bias?', 'affine?', 'output_affine?', 'residual?'],
   outputs: ['y', 'moments'],
+  half: { inputs: [0, 5], outputs: [0] },
   stridedOutput: true,
   otherStridedOutputs: [1],
   prologue: { x: 0, affine: 3 },

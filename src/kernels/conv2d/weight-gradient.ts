@@ -101,6 +101,7 @@ export const conv2dWeightGradient: OpDefinition<WeightGradientAttributes> = {
   name: 'conv2d_weight_gradient',
   inputs: ['x', 'dy', 'affine?'],
   outputs: ['dweight'],
+  half: { inputs: [0, 1], outputs: [] },
   prologue: { x: 0, affine: 2 },
   images: { whole: [2], combine: [summed] },
   shape: (_inputs, { weightShape }) => [f32(...weightShape)],

@@ -46,6 +46,7 @@ export const adaptiveAvgPool2d: OpDefinition<AdaptiveAvgPool2dAttributes> = {
   name: 'adaptive_avg_pool2d',
   inputs: ['x'],
   outputs: ['y'],
+  half: { inputs: [0], outputs: [0] },
   stridedOutput: true,
   images: {},
   shape([x], { size }) {
@@ -71,6 +72,7 @@ export const adaptiveAvgPool2dGradient: OpDefinition<GradientAttributes> = {
   name: 'adaptive_avg_pool2d_gradient',
   inputs: ['dy'],
   outputs: ['dx'],
+  half: { inputs: [0], outputs: [0] },
   stridedOutput: true,
   images: { attributes: rangeOf },
   shape: (_inputs, { xShape }) => [f32(...xShape)],

@@ -21,6 +21,7 @@ export const avgPool2d: OpDefinition<AvgPool2dAttributes> = {
   name: 'avg_pool2d',
   inputs: ['x', 'affine?'],
   outputs: ['y'],
+  half: { inputs: [0], outputs: [0] },
   stridedOutput: true,
   images: { whole: [1] },
   prologue: { x: 0, affine: 1 },

@@ -36,6 +36,7 @@ export const globalAvgPool2d: OpDefinition<Record<never, never>> = {
   name: 'global_avg_pool2d',
   inputs: ['x'],
   outputs: ['y'],
+  half: { inputs: [0], outputs: [] },
   stridedOutput: true,
   images: {},
   shape([x]) {
@@ -61,6 +62,7 @@ export const globalAvgPool2dGradient: OpDefinition<{ readonly xShape: Shape }> =
   name: 'global_avg_pool2d_gradient',
   inputs: ['dy'],
   outputs: ['dx'],
+  half: { inputs: [], outputs: [0] },
   stridedOutput: true,
   images: { attributes: rangeOf },
   shape: (_inputs, { xShape }) => [f32(...xShape)],
