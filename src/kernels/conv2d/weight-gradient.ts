@@ -29,7 +29,13 @@ export interface WeightGradientAttributes extends Conv2dAttributes {
 const geometry = (x: Shape, attributes: WeightGradientAttributes): Geometry =>
   geometryOf('conv2d_weight_gradient', x, attributes.weightShape, attributes);
 
-/** How the pixels are split over workgroups: enough groups for every core, each with enough pixels to be worth it. */
+/** Pixels of so many channels that the cache of a CPU's core (1 MiB) holds; no fewer than are worth a sum of their own. */
+const cachedPixels = (channels: number): number => Math.max(256, Math.floor(2 ** 18 / channels));
+
+/**
+ * How the pixels are split over workgroups: enough groups for every core, each with enough pixels to be worth it. On a
+ * CPU no more than stay in a core's cache until all groups of a split have read them.
+ */
 function splitOf({ images, outHeight, outWidth, ...sizes }: Geometry, traits: AdapterTraits) {
   const lanes = traits.kind === 'hardware' ? 64 : LANES;
   const blocks = registerBlocks(sizes.outChannels);
@@ -37,7 +43,8 @@ function splitOf({ images, outHeight, outWidth, ...sizes }: Geometry, traits: Ad
   const groups = columns * (sizes.outChannels / 4 / blocks);
   const pixels = images * outHeight * outWidth;
   const wanted = Math.ceil((traits.kind === 'hardware' ? 512 : 8) / groups);
-  const splitPixels = Math.max(ceilDivide(pixels, wanted), Math.min(pixels, 32));
+  const cached = traits.kind === 'hardware' ? pixels : cachedPixels(sizes.inChannels + sizes.outChannels);
+  const splitPixels = Math.max(Math.min(ceilDivide(pixels, wanted), cached), Math.min(pixels, 32));
   return { lanes, blocks, columns, pixels, splitPixels, splits: ceilDivide(pixels, splitPixels) };
 }
 
