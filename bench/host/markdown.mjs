@@ -59,7 +59,7 @@ function timeTable(rows, peaks, torch) {
       fixed(batch_size / median_s),
       fixed(gflops, 0),
       share(gflops / peaks.gflops_f32),
-      share(peaks.gflops_matrices && gflops / peaks.gflops_matrices),
+      share(precision === 'f16' && peaks.gflops_matrices ? gflops / peaks.gflops_matrices : undefined),
       fixed(rate),
       share(rate / peaks.gb_per_s),
       torchSeconds ? fixed(torchSeconds / median_s, 2) : '-',

@@ -28,7 +28,7 @@ export function poolBeforeConvolution(graph: Graph, kept: ReadonlySet<Tensor>): 
     } else if (node.op === conv2dWeightGradient && dy?.producer?.op === avgPool2dGradient && isPointwise(node)) {
       const { xShape: _, ...window } = dy.producer.attributes;
       const pool = pools.find(({ inputs, attributes }) => inputs[0] === x && sameAttributes(attributes, window));
-      if (pool) node.inputs = [pool.outputs[0], dy.producer.inputs[0], ...node.inputs.slice(2)];
+      if (pool) replaced.set(node, weightGradientOfPooled(graph, node, dy.producer));
     } else if (node.op === conv2dDataGradient && source?.op === avgPool2dGradient && isPointwise(node)) {
       if (weights.has(required(node.inputs[1], 'weight'))) replaced.set(node, gradientFirst(graph, node, source));
     }
@@ -58,6 +58,14 @@ function poolFirst(graph: Graph, pool: Node, conv: Node): [Node, Node] {
   const second = graph.createNode(conv2d, [first.outputs[0], ...others], conv.attributes);
   replaceOutput(second, 0, required(pool.outputs[0], 'avg_pool2d: y'));
   return [first, second];
+}
+
+/** The weight's gradient, for which the input is pooled again: the pooled map would have to be kept until then. */
+function weightGradientOfPooled(graph: Graph, gradient: Node, pool: Node): Node[] {
+  const { xShape: _, ...attributes } = pool.attributes;
+  const [first] = graph.createNode(avgPool2d, [gradient.inputs[0]], attributes).outputs as [Tensor];
+  gradient.inputs = [first, pool.inputs[0], ...gradient.inputs.slice(2)];
+  return [required(first.producer, 'avg_pool2d'), gradient];
 }
 
 /** The convolution's gradient from that of the pool's result, and the pool's gradient of that. */
