@@ -72,8 +72,18 @@ async function writeAtomic(path: string, content: FileContent): Promise<void> {
   }
 }
 
+async function remove(path: string): Promise<void> {
+  const parts = partsOf(path);
+  const name = parts.pop() ?? '';
+  try {
+    await (await folderAt(parts)).removeEntry(name);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
 /** The files that the browser keeps for this page (its origin private file system). */
-export const browserFiles: FileSystem & { remove(path: string): Promise<void> } = {
+export const browserFiles: FileSystem = {
   readBytes: (path) =>
     named('read', path, async () => new Uint8Array(await (await (await fileAt(path)).getFile()).arrayBuffer())),
   readText: (path) => named('read', path, async () => (await (await fileAt(path)).getFile()).text()),
@@ -81,11 +91,5 @@ export const browserFiles: FileSystem & { remove(path: string): Promise<void> } 
   list: (directory) => named('list', directory, () => list(directory)),
   writeAtomic: (path, content) => named('write', path, () => writeAtomic(path, content)),
   makeDirectory: (path) => named('make the folder', path, async () => void (await folderAt(partsOf(path), true))),
-  /** Removes a file. */
-  remove: (path) =>
-    named('remove', path, async () => {
-      const parts = partsOf(path);
-      const name = parts.pop() ?? '';
-      await (await folderAt(parts)).removeEntry(name);
-    }),
+  remove: (path) => named('remove', path, () => remove(path)),
 };

@@ -12,14 +12,14 @@ import { closeClean, downloadBy, probabilities, readAt, useApp } from './app.ts'
 import { serveSite } from './site.ts';
 
 const app = useApp();
-const KIBIBYTE = 1024;
+const KILOBYTE = 1000;
 
 test('the page without weights and samples is smaller than 300 kB, gzipped', () => {
   const code = readdirSync(app().folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
     /\.(html|js|css|webmanifest|svg)$/.test(name),
   );
   const bytes = code.map((name) => gzipSync(readFileSync(join(app().folder, name))).length);
-  expect(bytes.reduce((sum, one) => sum + one, 0)).toBeLessThan(300 * KIBIBYTE);
+  expect(bytes.reduce((sum, one) => sum + one, 0)).toBeLessThan(300 * KILOBYTE);
 });
 
 test.each([

@@ -45,15 +45,15 @@ function makeDropZone(onFiles: (files: readonly File[]) => void): HTMLElement {
     input.value = '';
     if (files.length > 0) onFiles(files);
   });
+  // A file that is dropped beside the zone would replace the page.
   const allow = (event: DragEvent) => {
     event.preventDefault();
     zone.classList.toggle('over', event.type === 'dragover');
   };
-  for (const type of ['dragover', 'dragleave'] as const) zone.addEventListener(type, allow);
-  zone.addEventListener('drop', (event) => {
-    allow(event);
-    const files = [...(event.dataTransfer?.files ?? [])];
-    if (files.length > 0) onFiles(files);
+  for (const type of ['dragover', 'dragleave', 'drop'] as const) document.addEventListener(type, allow);
+  document.addEventListener('drop', ({ dataTransfer }) => {
+    const files = [...(dataTransfer?.files ?? [])];
+    if (files.length > 0 && zone.isConnected) onFiles(files);
   });
   return zone;
 }

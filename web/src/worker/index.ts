@@ -74,8 +74,7 @@ const engine: Engine = {
       try {
         return await run.run(epochs, signal);
       } catch (error) {
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        if ((await session.open()) === opened) throw error;
+        if (!(await opened.device.isLost())) throw error;
         throw new UserError('the GPU was reset by the system or the browser while it trained: start again');
       }
     }),

@@ -35,8 +35,8 @@ function filesOf(texts: ReadonlyMap<string, string>): FileSystem {
     readBytes: refuse,
     list: refuse,
     writeAtomic: refuse,
-    makeDirectory: refuse,
     remove: refuse,
+    makeDirectory: refuse,
   };
 }
 
@@ -60,16 +60,17 @@ export async function makePhantomSet(
   );
   let done = 0;
   const load: ImageLoader = async (directory, paths, size) => {
-    const planes: Uint8Array[] = [];
+    const images: Uint8Array[] = [];
     for (const path of paths) {
       const { study, view } = pictures.get(`${directory}/${path}`) as { study: (typeof studies)[number]; view: number };
-      planes.push(resizeSquare(draw(study, view, Math.max(SMALLEST_PICTURE, size)), size));
+      const picture = draw(study, view, Math.max(SMALLEST_PICTURE, size));
+      images.push(resizeSquare(picture, size));
       onProgress({ done: ++done, total: pictures.size, what: 'drawing phantoms' });
       // Messages are handled in between.
       await new Promise((resolve) => setTimeout(resolve));
       signal.throwIfAborted();
     }
-    return { images: paths.map(() => ({ channels: 1 as const })), pixels: memoryPixels(planes) };
+    return { images: images.map(() => ({ channels: 1 })), pixels: memoryPixels(images) };
   };
   const train = await packSplit(NAME, index.train, imageSize, load);
   const valid = await packSplit(NAME, index.valid, imageSize, load);

@@ -7,14 +7,10 @@ import { loadShader } from './shaders.ts';
 export interface Opened {
   readonly device: Device;
   readonly adapter: BrowserAdapter;
-  /** Resolves when the device is lost, with the browser's words. */
-  readonly lost: Promise<string>;
 }
 
 /** A browser that restarts its GPU process has no adapter for a moment. */
 const REOPEN = { tries: 5, waitMs: 500 };
-/** A promise that fails since the device was lost may do so before the loss is told. */
-const LOSS_IS_TOLD_MS = 200;
 
 const wait = (ms: number) => new Promise<undefined>((resolve) => setTimeout(resolve, ms));
 
@@ -42,8 +38,7 @@ export class Session {
     try {
       return await task(opened);
     } catch (error) {
-      const loss = await Promise.race([opened.lost, wait(LOSS_IS_TOLD_MS)]);
-      if (loss === undefined) throw error;
+      if (!(await opened.device.isLost())) throw error;
       return task(await this.open());
     }
   }
@@ -53,13 +48,12 @@ export class Session {
     for (let left = tries - 1; ; left--) {
       try {
         const { device, adapter } = await openBrowserDevice(loadShader);
-        const lost = device.gpu.lost.then(({ message }) => {
+        device.gpu.lost.then(({ message }) => {
           this.#losses++;
           this.#opened = undefined;
           this.#onLost(message);
-          return message || 'no reason was given';
         });
-        return { device, adapter, lost };
+        return { device, adapter };
       } catch (error) {
         if (left === 0) throw error;
         await wait(REOPEN.waitMs);

@@ -85,6 +85,7 @@ export class Trainer {
       best: 'loss' as const,
       maxSteps: undefined,
       earlyStop: undefined,
+      // Nothing outlives the page but what is downloaded.
       saveSeconds: Number.POSITIVE_INFINITY,
     };
     const parts = { ...this.#parts, train, valid, signal, now };
