@@ -98,7 +98,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let done = oy + 1u - PENDING;
     if (done >= begin && done < end) {
       let row = (image * parameters.outHeight + done) * parameters.outWidth;
-      let origin = moments_origin(0u, sum[PENDING - 1u][0]);
+      let origin = moments_origin(0u, add_bias(sum[PENDING - 1u][0], channel));
       var total = T(0);
       var squares = T(0);
       for (var i = 0u; i < COLUMNS; i++) {

@@ -100,7 +100,7 @@ fn write_tile(tile: u32, co: u32) {
   }
   let columns = select(0u, min(parameters.outWidth - ox, COLUMNS), tile < parameters.tiles);
   for (var j = 0u; j < BLOCKS; j++) {
-    let origin = moments_origin(j, sum[0][j]);
+    let origin = moments_origin(j, add_bias(sum[0][j], co + j));
     var total = T(0);
     var squares = T(0);
     for (var i = 0u; i < COLUMNS; i++) {

@@ -98,7 +98,7 @@ fn write_tile(first: u32, co: u32) {
     }
   }
   for (var j = 0u; j < BLOCKS; j++) {
-    let origin = moments_origin(j, sum[0][j]);
+    let origin = moments_origin(j, add_bias(sum[0][j], co + j));
     var total = T(0);
     var squares = T(0);
     for (var i = 0u; i < PIXELS; i++) {

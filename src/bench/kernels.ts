@@ -1,6 +1,7 @@
 import { UserError } from '../base/errors.ts';
 import { f16Words } from '../base/half.ts';
 import { elementCount, type TensorType } from '../base/shape.ts';
+import type { AdapterTraits } from '../base/traits.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Peaks } from '../gpu/peaks.ts';
 import { fittingVariants } from '../graph/check/variants.ts';
@@ -8,7 +9,13 @@ import { type Choices, chooseVariant, NO_CHOICES, sizeKey } from '../graph/choic
 import type { Node } from '../graph/graph.ts';
 import type { PassName } from '../graph/passes/index.ts';
 import { Program } from '../graph/program.ts';
-import { conv2d, conv2dDataGradient, conv2dWeightGradient } from '../kernels/conv2d/index.ts';
+import {
+  conv2d,
+  conv2dBatchNormGradient,
+  conv2dDataGradient,
+  conv2dMoments,
+  conv2dWeightGradient,
+} from '../kernels/conv2d/index.ts';
 import type { OpDefinition, Variant } from '../kernels/definition.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { type LayerCase, layerCases, traceLayer } from '../models/layer-cases.ts';
@@ -54,14 +61,23 @@ export interface KernelBenchOptions {
   readonly usedOnly?: boolean;
 }
 
-const CONVOLUTIONS: ReadonlySet<OpDefinition> = new Set([conv2d, conv2dDataGradient, conv2dWeightGradient]);
+const CONVOLUTIONS: ReadonlySet<OpDefinition> = new Set<OpDefinition>([
+  conv2d,
+  conv2dMoments,
+  conv2dDataGradient,
+  conv2dBatchNormGradient,
+  conv2dWeightGradient,
+]);
 /** A run lasts at least so long, by repetition, in seconds. */
 const SHORTEST_RUN = 0.002;
 const MOST_REPEATS = 1000;
 /** A variant that is so many times slower than the fastest is not run again: it takes the time of all others. */
 const HOPELESS = 5;
 
-/** Every convolution of the networks' training steps, or every op, each combination of sizes and attributes once. */
+/**
+ * Every convolution of the networks' training steps, or every op, each combination of sizes and attributes once, as plans
+ * for an adapter with `traits` have them.
+ */
 export function kernelCases(
   definitions: readonly ModelDefinition[],
   sizes: { imageSize: number; batchSize: number },
@@ -69,11 +85,12 @@ export function kernelCases(
     allOps = false,
     filter = '',
     without = [],
-  }: { allOps?: boolean; filter?: string; without?: readonly PassName[] } = {},
+    traits,
+  }: { allOps?: boolean; filter?: string; without?: readonly PassName[]; traits?: AdapterTraits } = {},
 ): KernelCase[] {
   const cases = new Map<string, KernelCase>();
   for (const definition of definitions) {
-    for (const layer of layerCases(definition, sizes, without)) {
+    for (const layer of layerCases(definition, sizes, without, traits)) {
       if (layer.op.variants.length === 0 || !(allOps || CONVOLUTIONS.has(layer.op))) continue;
       const id = sizeKey(layer);
       const known = cases.get(id);

@@ -144,23 +144,28 @@ function warnings(before: KernelReport, now: KernelReport): string[] {
 export async function run(options: KernelOptions, context: Context): Promise<Output> {
   const { imageSize, batchSize, rounds, filter, allOps, usedOnly, against } = options;
   const definitions = chosenModels(options.models, imageSize, context);
-  const every = kernelCases(
-    definitions,
-    { imageSize, batchSize },
-    { allOps, ...(filter ? { filter } : {}), ...(options.naive ? { without: passNames } : {}) },
-  );
-  const cases = options.naive ? every.filter(({ attributes }) => isGrouped(attributes)) : every;
-  if (cases.length === 0) {
-    throw new UsageError(
-      filter
-        ? `no kernel has "${filter}" in its name, shapes or attributes`
-        : 'no network named has grouped convolutions',
-    );
-  }
   await makeFoldersOf(options.out);
   const before = against ? await readReport(against) : undefined;
   const { device, adapter } = await openDevice(options.adapter, context);
   try {
+    const every = kernelCases(
+      definitions,
+      { imageSize, batchSize },
+      {
+        allOps,
+        traits: device.traits,
+        ...(filter ? { filter } : {}),
+        ...(options.naive ? { without: passNames } : {}),
+      },
+    );
+    const cases = options.naive ? every.filter(({ attributes }) => isGrouped(attributes)) : every;
+    if (cases.length === 0) {
+      throw new UsageError(
+        filter
+          ? `no kernel has "${filter}" in its name, shapes or attributes`
+          : 'no network named has grouped convolutions',
+      );
+    }
     const conditions = conditionsOf(adapter);
     const peaks = await measurePeaks(device);
     const choices = await choicesFor(undefined, adapter, context);

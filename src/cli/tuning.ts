@@ -64,7 +64,7 @@ export async function tuneRun(
     // A kernel does not run at all. Which one shows with the fewest images too; without it there are plans.
     const [line] = String(error instanceof Error ? error.message : error).split('\n');
     context.note(`looking for kernels that do not run: ${line}`);
-    const fewest = layerCases(definition, { imageSize: settings.image_size, batchSize: 2 });
+    const fewest = layerCases(definition, { imageSize: settings.image_size, batchSize: 2 }, [], opened.device.traits);
     known = await tuneLayers(opened, fewest, choices, context);
     layers = await layersOfPlans(known);
   }

@@ -40,7 +40,9 @@ export interface ChannelGrid {
 function channelGrid(rows: number, channels: number, traits: AdapterTraits, reduces = false): ChannelGrid {
   const rowsOfLanes = traits.kind === 'hardware' ? 8 : 1;
   const columns = ceilDivide(channels, LANES);
-  const wanted = Math.max(1, (traits.kind === 'hardware' ? 16384 : 32) / columns);
+  // The partial results of a reduction are merged one after the other.
+  const onGpu = reduces ? 2048 : 16384;
+  const wanted = Math.max(1, (traits.kind === 'hardware' ? onGpu : 32) / columns);
   const chunkRows = Math.max(reduces ? 16 : 4, ceilDivide(rows, wanted));
   const chunks = ceilDivide(rows, chunkRows);
   return {

@@ -1,4 +1,5 @@
 import { channelsOf, type DType, type TensorType } from '../base/shape.ts';
+import type { AdapterTraits } from '../base/traits.ts';
 import { Graph, type Node } from '../graph/graph.ts';
 import { optimise, type PassName } from '../graph/passes/index.ts';
 import type { OpDefinition } from '../kernels/definition.ts';
@@ -30,12 +31,14 @@ export function traceLayer({ op, inputs: types, attributes, results: dtypes = []
 
 /**
  * Every op of a training step's forward and backward pass with the sizes it has there, as the graph passes leave them;
- * each combination of sizes and attributes once, in the order of the step. `without`: passes to leave out.
+ * each combination of sizes and attributes once, in the order of the step. `without`: passes to leave out. `traits`:
+ * of the adapter whose plan it is; without them nothing is fused that only some adapters are better off with.
  */
 export function layerCases(
   definition: ModelDefinition,
   { imageSize, batchSize }: { imageSize: number; batchSize: number },
   without: readonly PassName[] = [],
+  traits?: AdapterTraits,
 ): LayerCase[] {
   const graph = new Graph();
   const step = graph.input('step', [1], 'u32');
@@ -43,7 +46,13 @@ export function layerCases(
   const image = network.declarePadded(graph.input('image', [batchSize, imageSize, imageSize, 4]), 3);
   const targets = graph.input('targets', [batchSize]);
   const { loss, gradients } = traceLoss(network, definition, { image, targets, outputs: 1 });
-  optimise(graph, new Set([loss, ...gradients.map(({ gradient }) => gradient)]), without);
+  optimise(
+    graph,
+    new Set([loss, ...gradients.map(({ gradient }) => gradient)]),
+    without,
+    Number.POSITIVE_INFINITY,
+    traits,
+  );
   const cases = new Map<string, LayerCase>();
   for (const node of graph.nodes) {
     const layer = layerOf(node);

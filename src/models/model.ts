@@ -78,6 +78,12 @@ export function normalisationOf(
   return tensors.get(`${head}.weight`)?.shape[0] === IMAGENET_CLASSES ? imagenetNormalisation : 'imagenet';
 }
 
+/** An activation would clamp NaN to a number, and the network would answer. */
+function checkFinite(file: string, key: string, values: Float32Array): void {
+  const place = values.findIndex((value) => !Number.isFinite(value));
+  if (place >= 0) throw new UserError(`${file}: ${key} holds ${values[place]} at ${place}: the weights are broken`);
+}
+
 /** A network with its parameters and running statistics on a device. */
 export class Model {
   readonly definition: ModelDefinition;
@@ -131,9 +137,13 @@ export class Model {
     for (const spec of this.specs) {
       const values = spec.entries.map(({ key }) => matched.tensors.get(key));
       if (values.every((value) => value !== undefined)) {
+        const numbers = values.map((value) => toFloat32(value as TensorData));
+        spec.entries.forEach(({ key }, index) => {
+          checkFinite(file, key, numbers[index] as Float32Array);
+        });
         this.#write(
           spec,
-          spec.entries.map((entry, index) => partOf(entry, toFloat32(values[index] as TensorData))),
+          spec.entries.map((entry, index) => partOf(entry, numbers[index] as Float32Array<ArrayBuffer>)),
         );
       }
     }

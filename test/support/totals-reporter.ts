@@ -26,7 +26,7 @@ export default class TotalsReporter implements Reporter {
       const broken = [module, ...module.children.allSuites()].filter((task) => task.errors().length > 0);
       count.failed += broken.length;
     }
-    if (leftOut.fullTier) {
+    if (leftOut.fullTier && context?.adapter.kind === 'embedded') {
       console.log(
         `left out: ${leftOut.fullTier} tests of the full tier, which need a GPU or a fast software driver (scripts/software-gpu.sh); this is the ${context?.adapter.description}`,
       );

@@ -290,6 +290,13 @@ function momentsCase(one: [string, Sizes]): Case<Conv2dAttributes> {
   return plain;
 }
 
+/** Far from zero: the digits of a variance are lost where it is not taken about a value of the result. */
+function farMomentsCase([name, sizes]: [string, Sizes]): Case<Conv2dAttributes> {
+  const { x, weight, attributes } = operands(name, sizes);
+  const bias = normal(`${name}.far`, [sizes.channels], { mean: 1000, deviation: 100 });
+  return { name: `${name}, a bias of 1000`, inputs: [x, weight, bias, undefined], attributes };
+}
+
 function batchNormGradientCases(
   [name, sizes]: [string, Sizes],
   activation: Activation,
@@ -328,6 +335,7 @@ export const conv2dCases: readonly OpCases[] = [
     maps: [0],
     cases: [
       ...[...withMoments, ...Object.entries(manyPixels)].map(momentsCase),
+      ...pick('1x1, more pixels than a tile', 'depthwise, stride 2', 'groups of 8').map(farMomentsCase),
       ...pick('1x1, 32 to 32 channels', 'depthwise, stride 2', 'groups of 4').map((one) => prologueCase(one, 'relu')),
     ],
   },

@@ -1,4 +1,5 @@
 import { elementCount } from '../../base/shape.ts';
+import type { AdapterTraits } from '../../base/traits.ts';
 import type { OpDefinition, Signature, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
 import { bytesOf } from '../launch.ts';
@@ -13,6 +14,10 @@ import { tiled } from './tiled.ts';
 
 const pixelsFit = ({ inputs: [, w], outputs: [dx], attributes }: Omit<Signature<DataGradientAttributes>, 'traits'>) =>
   !!dx && !!w && isVectorised(dx, w, attributes);
+
+/** A GPU's tiles are faster by more than the passes over the map cost that the epilogue saves. */
+const pixelsAreFastest = (signature: Omit<Signature<DataGradientAttributes>, 'traits'>, traits?: AdapterTraits) =>
+  pixelsFit(signature) && !(traits && tiled.dataGradient.some((variant) => variant.fits({ ...signature, traits })));
 
 const pixels: Variant<DataGradientAttributes> = {
   name: 'pixels',
@@ -57,7 +62,7 @@ export const conv2dDataGradient: OpDefinition<DataGradientAttributes> = {
     whole: [1],
     attributes: (attributes, { count }) => ({ ...attributes, xShape: [count, ...attributes.xShape.slice(1)] }),
   },
-  epilogue: { op: conv2dBatchNormGradient, fits: pixelsFit },
+  epilogue: { op: conv2dBatchNormGradient, fits: pixelsAreFastest },
   shape: (_inputs, { xShape }) => [f32(...xShape)],
   cost({ inputs, outputs, attributes }) {
     const geometry = geometryOf('conv2d_data_gradient', attributes.xShape, inputs[1]?.shape ?? [], attributes);
