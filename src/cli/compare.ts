@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { UserError } from '../base/errors.ts';
 import { nodeFiles } from '../io/node.ts';
 import { comparisonReport } from '../report/comparison-report.ts';
 import type { Intervals } from '../train/bootstrap.ts';
@@ -75,6 +77,9 @@ function calibrationLines({ runs }: Comparison): string[] {
 /** Runs beside each other and beside the paper, and what they make of the images together. */
 export async function run(options: Options<'compare'>, _context: Context): Promise<Output> {
   await makeFoldersOf(options.html);
+  const places = options.runs.map((path) => resolve(path));
+  const twice = options.runs.find((_, index) => places.indexOf(places[index] as string) < index);
+  if (twice) throw new UserError(`${twice} is named twice: name each run once`);
   const measured = await readMeasuredRuns(nodeFiles, options.runs);
   const comparison = compareRuns(measured, { seed: 0 });
   if (options.html) {

@@ -68,10 +68,13 @@ async function writeFindings(
   { definition, weights, imageSize }: LoadedRun,
   parts: { model: Model; choices: Choices; data: string; signal: AbortSignal },
 ): Promise<string[]> {
+  const config = await folder.readConfig();
+  if (config.model !== definition.name || config.image_size !== imageSize) {
+    return [`${folder.file('predictions')} is left as it is: the run is ${config.model} at ${config.image_size} px`];
+  }
   await nodeFiles.writeAtomic(folder.file('predictions'), formatPredictions(findings));
   const { model, choices, data, signal } = parts;
   const mistakes = await drawMistakes(model, { imageSize, choices }, data, findings, signal);
-  const config = await folder.readConfig();
   const report = {
     ...findings,
     history: await readHistory(nodeFiles, folder),

@@ -1,8 +1,8 @@
 import type { DecodedImage } from '../data/image.ts';
 import { resizePlanes } from '../data/resize.ts';
 import type { Choices } from '../graph/choices.ts';
-import { nodeFiles } from '../io/node.ts';
 import { encodeNodePng, nodeDecoder } from '../io/node-png.ts';
+import { readRegularFile } from '../io/node-read-image.ts';
 import { drawClassActivationMap } from '../models/cam.ts';
 import { batchOf } from '../models/images.ts';
 import { Inference } from '../models/inference.ts';
@@ -59,7 +59,7 @@ export async function drawMistakes(
   for (const index of chosen) {
     signal.throwIfAborted();
     const [path, prediction] = [images[index] as string, predictions[index] as Prediction];
-    const decoded = await nodeDecoder.decode(await nodeFiles.readBytes(`${directory}/${path}`), path);
+    const decoded = await nodeDecoder.decode(await readRegularFile(`${directory}/${path}`), path);
     await (await inference.run(batchOf([resizePlanes(decoded, imageSize, imageSize)], imageSize))).value;
     const picture = reduced(decoded);
     const { rgba } = await drawClassActivationMap(inference, 0, picture);

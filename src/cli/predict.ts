@@ -4,6 +4,7 @@ import { elementCount } from '../base/shape.ts';
 import type { DecodedImage } from '../data/image.ts';
 import { nodeFiles } from '../io/node.ts';
 import { encodeNodePng, nodeDecoder } from '../io/node-png.ts';
+import { readRegularFile } from '../io/node-read-image.ts';
 import { Inference } from '../models/inference.ts';
 import { THRESHOLD } from '../train/metrics.ts';
 import { predictImage } from '../train/predict-image.ts';
@@ -91,7 +92,7 @@ export async function run(options: Options<'predict'>, context: Context): Promis
 /** Reads an image; where others are left, one that cannot be read is told to `others` and passed over. */
 async function decode(path: string, others: Context | undefined): Promise<DecodedImage | undefined> {
   try {
-    return await nodeDecoder.decode(await nodeFiles.readBytes(path), path);
+    return await nodeDecoder.decode(await readRegularFile(path), path);
   } catch (error) {
     if (!(error instanceof UserError) || !others) throw error;
     others.note(`skipped: ${error.message}`);

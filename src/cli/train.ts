@@ -105,7 +105,12 @@ async function runLocked(
   const fromFolder = async () => {
     const kept = (await folder.readChoices()) ?? choices;
     if (!(await folder.hasConfig())) return { begun: false, settings, choices: kept, state: undefined };
-    return { begun: true, settings: await folder.readConfig(), choices: kept, state: await folder.readState() };
+    return {
+      begun: true,
+      settings: begun ? settings : await folder.readConfig(),
+      choices: kept,
+      state: await folder.readState(),
+    };
   };
   let saves = 0;
   try {

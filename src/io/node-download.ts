@@ -30,7 +30,11 @@ class Interrupted extends Error {}
 /** The SHA-256 of a file in hexadecimal digits. */
 export async function hashFile(file: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  try {
+    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw fileError(error, 'read', file);
+  }
   return hash.digest('hex');
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdtemp, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { UserError } from '../base/errors.ts';
 import {
@@ -62,9 +62,10 @@ export async function writePhantom(directory: string, options: WritePhantomOptio
     throw new UserError(`${directory} is not empty: name a new folder for the phantom data set, or empty this one`);
   }
   await nodeFiles.makeDirectory(dirname(target));
-  const aside = `${target}.${process.pid}.tmp`;
+  const aside = await mkdtemp(`${target}.`).catch((error: unknown) => {
+    throw fileError(error, 'write', directory);
+  });
   try {
-    await mkdir(aside);
     const images = await writeFiles(aside, name, options);
     if (isThere) await rmdir(target);
     await rename(aside, target);

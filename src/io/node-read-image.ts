@@ -33,7 +33,7 @@ interface UnchangedImage {
 }
 
 /** The bytes of a regular file; links are followed. Others, such as pipes and devices, may never end. */
-async function readRegularFile(file: string): Promise<Uint8Array> {
+export async function readRegularFile(file: string): Promise<Uint8Array> {
   const found = await stat(file).catch((error: unknown) => {
     throw fileError(error, 'read', file);
   });

@@ -69,7 +69,7 @@ export function reliability(cases: readonly Pick<Prediction, 'label' | 'probabil
   };
 }
 
-/** Probabilities of 0 and 1 have no finite logit; files hold six digits. */
+/** Probabilities of 0 and 1 have no finite logit, and more certainty than this is none. */
 const LEAST = 5e-7;
 
 export function logit(probability: number): number {

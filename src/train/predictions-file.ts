@@ -15,10 +15,10 @@ const HEADER = 'image,label,probability,split';
 const quoted = (text: string): string => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 const unquoted = (text: string): string => (text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text);
 
-/** The text of a predictions.csv: a line an image, probabilities with six digits. */
+/** The text of a predictions.csv: a line an image, probabilities to the last digit. */
 export function formatPredictions({ split, images, predictions }: PredictionsFile): string {
   const rows = predictions.map(
-    ({ label, probability }, index) => `${quoted(images[index] ?? '')},${label},${probability.toFixed(6)},${split}\n`,
+    ({ label, probability }, index) => `${quoted(images[index] ?? '')},${label},${probability},${split}\n`,
   );
   return `${HEADER}\n${rows.join('')}`;
 }
@@ -42,10 +42,10 @@ export function parsePredictions(file: string, text: string): PredictionsFile {
 
 /** A line whose image lies as MURA's do: SPLIT/REGION/PATIENT/STUDY/FILE. */
 function parseRow(line: string, at: string): { image: string; split: string; prediction: Prediction } {
-  const [, field = '', label, probability, split = ''] = /^(.*),([01]),([01]\.\d+),(\w+)$/.exec(line) ?? [];
+  const [, field = '', label, probability, split = ''] = /^(.*),([01]),(\d[\d.]*(?:e-\d+)?),(\w+)$/.exec(line) ?? [];
   const image = unquoted(field);
   const [, region, patient, study, name, ...more] = image.split('/');
-  if (!region || !patient || !study || !name || more.length > 0 || Number(probability) > 1) {
+  if (!region || !patient || !study || !name || more.length > 0 || !(Number(probability) <= 1)) {
     throw new UserError(`${at}: got ${JSON.stringify(line)}, expected ${HEADER}`);
   }
   const prediction: Prediction = {

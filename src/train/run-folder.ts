@@ -154,6 +154,7 @@ export class RunFolder {
   /** Writes the state and then, from it, the other files of a run. */
   async save(model: Model, adam: AdamState, progress: RunProgress, imageSize: number): Promise<void> {
     const weights = await model.stateDict();
+    if (isBest(progress)) await this.#forgetFindings();
     await this.#files.writeAtomic(this.file('state'), await packState(weights, model, adam, progress));
     await this.#derive(weights, model, progress, imageSize);
   }
@@ -179,6 +180,11 @@ export class RunFolder {
     await this.#files.writeAtomic(this.file('last'), bytes);
     const lines = progress.history.map((epoch) => `${JSON.stringify(epoch)}\n`);
     await this.#files.writeAtomic(this.file('metrics'), lines.join(''));
+  }
+
+  /** Removes what was measured of weights that are about to be replaced. */
+  async #forgetFindings(): Promise<void> {
+    for (const name of ['predictions', 'report'] as const) await this.#files.remove(this.file(name));
   }
 
   /** Removes what training that was killed while it wrote left beside its files. */

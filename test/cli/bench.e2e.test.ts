@@ -103,7 +103,7 @@ describe('bench', () => {
     const before = await json(...words, '--out', 'kernels.json');
     expect(JSON.parse(readFileSync(file('kernels.json'), 'utf8'))).toEqual(before);
     const kernels = before.kernels as { op: string; median_ms: number; lower_ms: number; upper_ms: number }[];
-    expect(new Set(kernels.map(({ op }) => op))).toEqual(new Set(['conv2d', 'conv2d_weight_gradient']));
+    expect(new Set(kernels.map(({ op }) => op))).toEqual(new Set(['conv2d_moments', 'conv2d_weight_gradient']));
     const slow = kernels.map((one) => ({ ...one, median_ms: 1e6, lower_ms: 1e6, upper_ms: 1e6 }));
     writeFileSync(file('slow.json'), JSON.stringify({ ...before, kernels: slow }));
     const { changes } = (await json(...words, '--against', 'slow.json')) as { changes: Record<string, unknown[]> };
