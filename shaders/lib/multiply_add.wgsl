@@ -1,8 +1,8 @@
-// sum + m * v, as sixteen fused multiply-adds: m * v would be added up on its own first, and a compiler for a CPU fuses
-// nothing by itself.
+// sum + m * v with fused multiply-adds, which a compiler for a CPU makes of nothing by itself. The four products are added
+// up on their own first: rounding errors grow with the root of the longest chain of additions.
 fn multiply_add(sum: vec4f, m: mat4x4f, v: vec4f) -> vec4f {
-  var total = fma(m[0], vec4f(v.x), sum);
-  total = fma(m[1], vec4f(v.y), total);
-  total = fma(m[2], vec4f(v.z), total);
-  return fma(m[3], vec4f(v.w), total);
+  var products = m[0] * v.x;
+  products = fma(m[1], vec4f(v.y), products);
+  products = fma(m[2], vec4f(v.z), products);
+  return sum + fma(m[3], vec4f(v.w), products);
 }

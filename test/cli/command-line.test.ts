@@ -41,6 +41,9 @@ describe('options', () => {
       json: false,
       verbose: false,
       tune: false,
+      classWeights: false,
+      precision: 'f32',
+      saveMinutes: 10,
     });
   });
 

@@ -95,6 +95,7 @@ test('train writes the run folder, one JSON object and a line an epoch', async (
     class_weights: false,
     early_stop: null,
     save_minutes: 10,
+    precision: 'f32',
     limit: 8,
     no_fuse: [],
     data: 'set',

@@ -332,7 +332,7 @@ export const conv2dCases: readonly OpCases[] = [
   {
     op: conv2dMoments,
     reference: conv2dMomentsReference,
-    maps: [0],
+    maps: [0, 5],
     cases: [
       ...[...withMoments, ...Object.entries(manyPixels)].map(momentsCase),
       ...pick('1x1, more pixels than a tile', 'depthwise, stride 2', 'groups of 8').map(farMomentsCase),
