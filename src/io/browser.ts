@@ -60,14 +60,26 @@ async function list(directory: string): Promise<string[]> {
 }
 
 /** What is written goes to a file aside, which close() puts in the old one's place. */
-async function writeAtomic(path: string, content: FileContent): Promise<void> {
-  const stream = await (await fileAt(path, true)).createWritable();
+async function fill(file: FileSystemFileHandle, content: FileContent): Promise<void> {
+  const stream = await file.createWritable();
   try {
     const parts = typeof content === 'string' ? [new TextEncoder().encode(content)] : [content].flat();
     for (const part of parts) await stream.write(part as Uint8Array<ArrayBuffer>);
     await stream.close();
   } catch (error) {
     await stream.abort().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The handle of a file is had by making it, empty: where it is new and cannot be written, it goes again. */
+async function writeAtomic(path: string, content: FileContent): Promise<void> {
+  const isNew = !(await exists(path));
+  const file = await fileAt(path, true);
+  try {
+    await fill(file, content);
+  } catch (error) {
+    if (isNew) await remove(path).catch(() => undefined);
     throw error;
   }
 }

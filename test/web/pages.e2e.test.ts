@@ -140,6 +140,10 @@ describeOnFastAdapter('training in the page', () => {
     const { page } = opened;
     const choices = { size: '32', studies: '8', batch: '4', epochs: '2', rate: '1e-3' };
     for (const [name, value] of Object.entries(choices)) await page.selectOption(`#train-${name}`, value);
+    await page.selectOption('#train-from', 'loaded');
+    await page.click('#train-start');
+    await page.getByText('no weights are loaded yet').waitFor();
+    await page.selectOption('#train-from', 'fresh');
     await page.click('#train-start');
     await page.locator('#train-save').waitFor({ state: 'visible', timeout: 90_000 });
     const losses = async () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { nodeDecoder } from '../../src/io/node-png.ts';
@@ -14,6 +15,8 @@ import { jpegPicture, type PictureFile, pngPicture } from './pictures.ts';
 
 const WEIGHTS = fileURLToPath(new URL('../../weights/densenet121-phantom-160px.safetensors', import.meta.url));
 const WEIGHTS_64 = WEIGHTS.replace('160px', '64px');
+const KEPT = basename(WEIGHTS_64);
+const NUMBERED = KEPT.replace('.', ' (2).');
 /** Read at this size where no test is about sizes: SwiftShader takes half a second for it. */
 const SIZE = 64;
 /** What Node and the browser may differ by: another driver sums in another order. */
@@ -173,14 +176,40 @@ describeOnFastAdapter('the page that reads', () => {
     );
     await read(opened, files[0] as PictureFile);
     const before = await probabilities(page);
+    await page.setInputFiles('#own-weights', { ...garbage, name: KEPT });
+    await page.getByText(`${NUMBERED}: 10 bytes beginning with`).waitFor();
     await page.reload();
     await page.getByText('your own file, kept').waitFor();
+    const kept = () => page.locator('#weights option').allTextContents();
+    expect(await kept()).toEqual([expect.stringMatching(/^Bundled/), KEPT]);
     await read(opened, files[0] as PictureFile);
     expect(await probabilities(page)).toEqual(before);
-    await page.click('#remove-weights');
-    await page.getByText('reads at 160 px').waitFor();
-    expect(await page.locator('#weights option').count()).toBe(1);
+    await page.setInputFiles('#own-weights', { ...garbage, name: KEPT, buffer: readFileSync(WEIGHTS) });
+    await page.locator('#weights option').nth(2).waitFor({ state: 'attached' });
+    expect((await kept()).slice(1).sort()).toEqual([NUMBERED, KEPT].sort());
+    expect(await page.inputValue('#weights')).toBe(NUMBERED);
+    for (let left = 2; left > 0; left--) {
+      if (left === 1) await page.selectOption('#weights', KEPT);
+      await page.getByText('your own file, kept').waitFor();
+      await page.click('#remove-weights');
+      await page.getByText('reads at 160 px; trained').waitFor();
+      await page.locator('#weights option').nth(left).waitFor({ state: 'detached' });
+    }
     await closeClean(opened);
+  });
+
+  test('says why it reads nothing where no weights could be loaded, until there are some', async () => {
+    const { page } = await app().open('', { serviceWorkers: 'block' });
+    await page.route('**/*.safetensors', (route) => route.fulfill({ status: 404 }));
+    await page.reload();
+    await page.getByText('No weights are loaded.').waitFor();
+    await page.setInputFiles('#images', files[0] as PictureFile);
+    await page.getByText('Could not be read: the bundled weights could not be loaded (404)').waitFor();
+    expect(await page.locator('progress:visible').count()).toBe(0);
+    await page.setInputFiles('#own-weights', WEIGHTS_64);
+    await page.locator('#readings li').waitFor();
+    expect(await page.textContent('#notice')).toBe('');
+    await page.context().close();
   });
 
   test('reads a first sample at 224 px within 20 s, and answers meanwhile', async () => {

@@ -93,9 +93,12 @@ function make(app: App): HTMLElement {
     results.clear();
     viewer.clear();
     bar.show({ done: 0, total: chosen.length, what: 'waiting for the network' });
-    await weights.ready();
+    const lack = await weights.ready().then(() => undefined, messageOf);
     const tell = (done: number, what: string) => bar.show({ done, total: chosen.length, what });
-    const { readings, faults } = await readAll(app, chosen, { isCurrent: () => own === run, tell });
+    const isCurrent = () => own === run;
+    const { readings, faults } = lack
+      ? { readings: [], faults: [lack] }
+      : await readAll(app, chosen, { isCurrent, tell });
     if (own !== run) return;
     bar.hide();
     if (faults.length > 0) app.notice(`Could not be read: ${faults.join('; ')}`, 'error');

@@ -7,6 +7,7 @@ import { h, labelled, messageOf, select } from '../ui/dom.ts';
 import { weightsStore } from '../weights-store.ts';
 
 const BUNDLED = 'densenet121-phantom-160px.safetensors';
+const NONE = 'No weights are loaded.';
 const SIZES = [64, 96, 128, 160, 224, 256, 320, 448] as const;
 
 /** The bundled weights where `name` is empty, else a file that is kept in this browser. */
@@ -46,7 +47,7 @@ export class WeightsPanel {
     this.#app = app;
     this.#onChange = onChange;
     for (const control of [this.#choice, this.#size]) {
-      control.addEventListener('change', async () => onChange(await this.#use(this.#choice.value)));
+      control.addEventListener('change', () => this.#use(this.#choice.value));
     }
     this.#file.addEventListener('change', () => this.#open());
     this.#remove.addEventListener('click', () => this.#forget());
@@ -67,12 +68,12 @@ export class WeightsPanel {
     );
     this.#loading = this.#first();
     this.#loading.then(onChange, (error: unknown) => {
-      this.#facts.textContent = 'No weights are loaded.';
+      this.#facts.textContent = NONE;
       app.notice(messageOf(error), 'error');
     });
   }
 
-  /** Resolves when the weights that were chosen last are in use. */
+  /** Resolves when the weights that were chosen last are in use; rejects where none could be loaded. */
   ready(): Promise<WeightsReport> {
     return this.#loading;
   }
@@ -113,20 +114,26 @@ export class WeightsPanel {
     return report;
   }
 
-  /** Where weights are refused, what was in use before stays. */
-  #use(name: string, given?: Uint8Array): Promise<WeightsReport> {
+  /** Whether the weights were taken; where they are refused, what was in use before stays. */
+  async #use(name: string, given?: Uint8Array): Promise<boolean> {
     this.#app.notice('');
     const before = this.#loading;
-    const { weights, imageSize } = readSettings();
-    this.#loading = this.#load(name, given).catch(async (error: unknown) => {
+    const attempt = this.#load(name, given);
+    this.#loading = attempt.catch(() => before);
+    this.#loading.catch(() => undefined);
+    try {
+      await attempt;
+    } catch (error) {
       this.#app.notice(messageOf(error), 'error');
+      const kept = await before.catch(() => undefined);
+      const { weights, imageSize } = readSettings();
       this.#choice.value = weights;
       this.#size.value = String(imageSize);
-      const kept = await before;
-      this.#facts.textContent = sentence(kept, weights);
-      return kept;
-    });
-    return this.#loading;
+      this.#facts.textContent = kept ? sentence(kept, weights) : NONE;
+      return false;
+    }
+    this.#onChange(await attempt);
+    return true;
   }
 
   /** Takes a file of the person's own into use and keeps it. */
@@ -134,25 +141,32 @@ export class WeightsPanel {
     const [own] = this.#file.files ?? [];
     if (!own) return;
     this.#file.value = '';
-    const report = await this.#use(own.name, new Uint8Array(await own.arrayBuffer()));
-    if (report.file !== own.name) return;
     try {
-      await weightsStore.keep(own.name, new Uint8Array(await own.arrayBuffer()));
-      await this.#list();
-      this.#choice.value = own.name;
+      const bytes = new Uint8Array(await own.arrayBuffer());
+      const name = await weightsStore.nameFor(own.name, bytes).catch(() => own.name);
+      // The engine takes the bytes that it is given away from the page.
+      if (await this.#use(name, bytes.slice())) await this.#keep(name, bytes);
     } catch (error) {
-      const fault = `${own.name} is in use but cannot be kept for the next visit: ${messageOf(error)}`;
+      this.#app.notice(`${own.name} cannot be read: ${messageOf(error)}`, 'error');
+    }
+  }
+
+  async #keep(name: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await weightsStore.keep(name, bytes);
+      await this.#list();
+      this.#choice.value = name;
+    } catch (error) {
+      const fault = `${name} is in use but cannot be kept for the next visit: ${messageOf(error)}`;
       this.#app.notice(fault, 'error');
     }
-    this.#onChange(report);
   }
 
   async #forget(): Promise<void> {
-    const { value } = this.#choice;
-    const report = await this.#use('');
-    await weightsStore.remove(value).catch((error: unknown) => this.#app.notice(messageOf(error), 'error'));
+    const { weights } = readSettings();
+    if (!(await this.#use(''))) return;
+    await weightsStore.remove(weights).catch((error: unknown) => this.#app.notice(messageOf(error), 'error'));
     await this.#list();
     this.#choice.value = '';
-    this.#onChange(report);
   }
 }

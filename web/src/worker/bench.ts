@@ -62,8 +62,9 @@ async function timeInference(inference: Inference, batch: ImageBatch, rounds: nu
 
 async function benchInference({ device }: Opened, imageSize: number, rounds: number): Promise<StepReport> {
   const model = new Model(device, findModel(MODEL));
-  const inference = await Inference.create(model, { batchSize: 1, imageSize, channels: 1 });
+  let inference: Inference | undefined;
   try {
+    inference = await Inference.create(model, { batchSize: 1, imageSize, channels: 1 });
     const batch = benchBatch({ batchSize: 1, imageSize });
     const { median, lower, upper, runs } = await timeInference(inference, batch, rounds);
     const flops = inference.program.plan.launches.reduce((sum, { cost }) => sum + cost.flops, 0);
@@ -80,7 +81,7 @@ async function benchInference({ device }: Opened, imageSize: number, rounds: num
       planned_bytes: inference.bytes,
     };
   } finally {
-    await inference.destroy();
+    await inference?.destroy();
     model.destroy();
   }
 }

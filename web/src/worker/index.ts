@@ -60,11 +60,14 @@ const engine: Engine = {
     onDevice(async (opened, signal) => (await import('./verify.ts')).verify(opened, ops, { onProgress, onOp }, signal)),
   prepareTraining: (options, onProgress, onStep, onEpoch) =>
     onDevice(async (opened, signal) => {
+      const weights = options.fromWeights ? reader.weights : undefined;
+      if (options.fromWeights && !weights) {
+        throw new UserError('no weights are loaded yet: open the Read page first, or begin with random weights');
+      }
       await trainer?.run.destroy();
       trainer = undefined;
-      const weights = options.fromWeights ? reader.weights : undefined;
       const { Trainer: Run } = await import('./trainer.ts');
-      const run = await Run.create(opened, options, weights, { onProgress, onStep, onEpoch }, signal);
+      const run = await Run.create(opened.device, options, weights, { onProgress, onStep, onEpoch }, signal);
       trainer = { opened, run };
       return { images: run.images, steps: run.steps };
     }),

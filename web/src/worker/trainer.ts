@@ -1,4 +1,5 @@
 import { UserError } from '../../../src/base/errors.ts';
+import type { Device } from '../../../src/gpu/device.ts';
 import { findModel } from '../../../src/models/index.ts';
 import { Inference } from '../../../src/models/inference.ts';
 import { Model } from '../../../src/models/model.ts';
@@ -12,7 +13,6 @@ import { writeSafetensors } from '../../../src/weights/safetensors.ts';
 import type { TrainEvents, TrainOptions, TrainPicture } from '../engine-api.ts';
 import { makePhantomSet, type PhantomSet } from './phantom-set.ts';
 import { rgbaPng } from './png.ts';
-import type { Opened } from './session.ts';
 
 const VALID_FRACTION = 0.25;
 const MAX_ROTATION = 10;
@@ -42,8 +42,9 @@ export class Trainer {
     this.#progress = startOfRun(options.learningRate);
   }
 
+  /** An aborted signal ends it; where it fails, nothing stays on the device. */
   static async create(
-    { device }: Opened,
+    device: Device,
     options: TrainOptions,
     weights: WeightsFile | undefined,
     events: TrainEvents,
@@ -53,15 +54,28 @@ export class Trainer {
     const phantom = { studies, seed, validFraction: VALID_FRACTION };
     const set = await makePhantomSet(phantom, imageSize, events.onProgress, signal);
     events.onProgress({ done: 0, total: 0, what: 'compiling the kernels' });
-    const model = new Model(device, findModel(options.model), { seed, initialise: !weights });
-    if (weights) model.load(weights.file, weights.tensors, weights.normalisation);
-    const adam = new AdamState(model);
-    const size = { batchSize: Math.min(batchSize, set.train.split.images.length), imageSize, channels: 1 } as const;
-    const step = await TrainingStep.create(model, adam, { ...size, seed });
-    const inference = await Inference.create(model, { ...size, cam: true });
-    const trainer = new Trainer(options, set, { model, adam, step, inference }, events);
-    events.onEpoch(0, undefined, await trainer.#draw());
-    return trainer;
+    const made: { destroy(): unknown }[] = [];
+    const own = <T extends { destroy(): unknown }>(part: T): T => {
+      made.push(part);
+      signal.throwIfAborted();
+      return part;
+    };
+    try {
+      const model = own(new Model(device, findModel(options.model), { seed, initialise: !weights }));
+      if (weights) model.load(weights.file, weights.tensors, weights.normalisation);
+      const adam = own(new AdamState(model));
+      const size = { batchSize: Math.min(batchSize, set.train.split.images.length), imageSize, channels: 1 } as const;
+      const step = own(await TrainingStep.create(model, adam, { ...size, seed }));
+      const inference = own(await Inference.create(model, { ...size, cam: true }));
+      const trainer = new Trainer(options, set, { model, adam, step, inference }, events);
+      const picture = await trainer.#draw();
+      signal.throwIfAborted();
+      events.onEpoch(0, undefined, picture);
+      return trainer;
+    } catch (error) {
+      for (const part of made.reverse()) await part.destroy();
+      throw error;
+    }
   }
 
   get images(): number {
