@@ -108,9 +108,13 @@ export function compareGradientsLoosely(gradients: StateDict, fixture: Fixture):
 }
 
 /** The branch of a fixture whose gradients fit best. */
-export function closestBranch(gradients: StateDict, branches: readonly [Fixture, ...Fixture[]]): Fixture {
+export function closestBranch(
+  gradients: StateDict,
+  branches: readonly [Fixture, ...Fixture[]],
+  mode: 'eval' | 'train' = 'train',
+): Fixture {
   if (branches.length === 1) return branches[0];
-  const fitting = (fixture: Fixture) => inside(compareGradients(gradients, fixture, 'train')).length;
+  const fitting = (fixture: Fixture) => inside(compareGradients(gradients, fixture, mode)).length;
   return branches.reduce((best, one) => (fitting(one) > fitting(best) ? one : best));
 }
 

@@ -133,6 +133,23 @@ export const inEvaluation = (fixture: Fixture): Fixture => ({
   parameters: fixture.parameters.filter(({ eval: row }) => row !== null),
 });
 
+/** The gradients in evaluation mode with rectifiers tipped: null where a parameter is not in the graph. */
+export interface TippedEvaluation {
+  readonly branches: readonly { readonly rows: readonly (Pick<TippedRow, 'l2' | 'dot' | 'pick'> | null)[] }[];
+}
+
+/** The fixture, and what else its gradients in evaluation mode may be. */
+export function evaluationBranchesOf(fixture: Fixture, { branches }: TippedEvaluation): [Fixture, ...Fixture[]] {
+  const tipped = branches.map(({ rows }) => ({
+    ...fixture,
+    parameters: fixture.parameters.map((parameter, index) => {
+      const row = rows[index];
+      return row && parameter.eval ? { ...parameter, eval: { ...parameter.eval, ...row, head: [] } } : parameter;
+    }),
+  }));
+  return [fixture, ...tipped];
+}
+
 /** The fixture without the parameters whose gradients are rounding, or where PyTorch's own are noisier than `noise`. */
 export const withoutNoisy = (fixture: Fixture, noise: number): Fixture => ({
   ...fixture,

@@ -2,6 +2,10 @@
 """The train part of a fixture with rectifiers tipped: networks/<label>_tipped.json.gz beside this script's folder.
 
     OMP_NUM_THREADS=1 /usr/bin/python3 make_tipped.py [label[:sigmas] ...]
+    OMP_NUM_THREADS=1 /usr/bin/python3 make_tipped.py eval:label:sigmas:layer
+
+The second form records the gradients in evaluation mode, networks/<label>_tipped_eval.json.gz, for the inputs of one ReLU:
+there are too many near zero in a large network for all their subsets, and few tip on an adapter.
 
 A ReLU's input that lies within rounding of zero falls on either side in float32, and both gradients are right.
 This finds the inputs within 2 (or `sigmas`) standard deviations of the float32 noise of their layer, and records what float64
@@ -35,12 +39,12 @@ def run(label, dtype, tipped=()):
     inputs = []
 
     def recorded(x, inplace=False):
-        factor = torch.ones_like(x)
+        to_other_side = torch.zeros_like(x)
         for layer, position in tipped:
             if layer == len(inputs):
-                factor.view(-1)[position] = -1
+                to_other_side.view(-1)[position] = -2 * x.detach().reshape(-1)[position]
         inputs.append(x.detach().clone())
-        return relu(x * factor)
+        return relu(x + to_other_side)
 
     x = torch.from_numpy(formula.input_tensor(zoo.fixture_shape(name, aux), zoo.input_key(label, "train"))).to(dtype)
     target = torch.tensor([[float(t)] for t in zoo.fixture_target(name, aux)], dtype=dtype)
@@ -71,6 +75,47 @@ def run(label, dtype, tipped=()):
     return inputs, {"losses": losses, "after_eval_logits": logits, "rows": short(rows, DIGITS)}
 
 
+def run_eval(label, dtype, tipped=()):
+    """Inputs of all ReLUs in evaluation mode, and the gradients' rows (None: not in the graph), elements negated as above."""
+    name, aux = zoo.split_label(label)
+    model = formula.fill_model(zoo.build(name, 1, aux=aux), zoo.gain(name)).to(dtype).eval()
+    inputs = []
+
+    def recorded(x, inplace=False):
+        to_other_side = torch.zeros_like(x)
+        for layer, position in tipped:
+            if layer == len(inputs):
+                to_other_side.view(-1)[position] = -2 * x.detach().reshape(-1)[position]
+        inputs.append(x.detach().clone())
+        return relu(x + to_other_side)
+
+    x = torch.from_numpy(formula.input_tensor(zoo.fixture_shape(name, aux), zoo.input_key(label, "eval"))).to(dtype)
+    target = torch.tensor([[float(t)] for t in zoo.fixture_target(name, aux)], dtype=dtype)
+    functional.relu = recorded
+    loss_of(model(x), target).backward()
+    functional.relu = relu
+    rows = []
+    for key, parameter in model.named_parameters():
+        if parameter.grad is None:
+            rows.append(None)
+            continue
+        gradient = array(parameter.grad).reshape(-1)
+        at = formula.picks(key, gradient.size)
+        rows.append({"l2": norm(gradient), "dot": formula.dot(gradient), "pick": gradient[at].tolist()})
+    return inputs, short(rows, DIGITS)
+
+
+def main_eval(label, sigmas, layer):
+    exact, _ = run_eval(label, torch.float64)
+    single, _ = run_eval(label, torch.float32)
+    near = [n for n in could_tip(exact, single, sigmas) if n[0] == layer]
+    branches = []
+    for size in range(1, len(near) + 1):
+        for chosen in itertools.combinations(range(len(near)), size):
+            branches.append({"tipped": list(chosen), "rows": run_eval(label, torch.float64, [near[i][:2] for i in chosen])[1]})
+    write(label, label + "_tipped_eval.json.gz", sigmas, near, branches)
+
+
 def first(gradient, delta, at):
     """Row of a parameter after the first step."""
     adam1 = {"delta_l2": norm(delta), "delta_dot": formula.dot(delta), "delta_pick": delta[at].tolist()}
@@ -87,9 +132,23 @@ def could_tip(exact, single, sigmas):
     return found
 
 
+def write(label, name, sigmas, near, branches):
+    elements = [dict(zip(("layer", "position", "value", "noise"), short(n))) for n in near]
+    tipped = {"model": label, "torch": torch.__version__, "sigmas": sigmas, "elements": elements, "branches": branches}
+    text = json.dumps(tipped, separators=(",", ":"))
+    out = os.path.join(HERE, "..", "networks", name)
+    with open(out, "wb") as file, gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+        packed.write(text.encode())
+    print(label, elements, len(text))
+
+
 def main():
     torch.set_num_threads(1)
     for argument in sys.argv[1:] or ["densenet121"]:
+        if argument.startswith("eval:"):
+            _, label, sigmas, layer = argument.split(":")
+            main_eval(label, float(sigmas), int(layer))
+            continue
         label, _, given = argument.partition(":")
         sigmas = float(given or 2)
         exact, _ = run(label, torch.float64)
@@ -100,13 +159,7 @@ def main():
             for chosen in itertools.combinations(range(len(near)), size):
                 _, found = run(label, torch.float64, [near[i][:2] for i in chosen])
                 branches.append({"tipped": list(chosen), **found})
-        elements = [dict(zip(("layer", "position", "value", "noise"), short(n))) for n in near]
-        tipped = {"model": label, "torch": torch.__version__, "sigmas": sigmas, "elements": elements, "branches": branches}
-        text = json.dumps(tipped, separators=(",", ":"))
-        out = os.path.join(HERE, "..", "networks", label + "_tipped.json.gz")
-        with open(out, "wb") as file, gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-            packed.write(text.encode())
-        print(label, elements, len(text))
+        write(label, label + "_tipped.json.gz", sigmas, near, branches)
 
 
 if __name__ == "__main__":
