@@ -82,7 +82,9 @@ describe('evaluate', () => {
     expect(header).toBe('image,label,probability,split');
     expect(rows.map((row) => row.split(',')[0])).toEqual(valid().map((path) => path.replace('set/', '')));
     for (const row of rows) {
-      expect(row).toMatch(row.includes('_positive/') ? /,1,[01]\.\d{6},valid$/ : /,0,[01]\.\d{6},valid$/);
+      expect(row).toMatch(
+        row.includes('_positive/') ? /,1,[01](\.\d+)?(e-\d+)?,valid$/ : /,0,[01](\.\d+)?(e-\d+)?,valid$/,
+      );
     }
     const correct = rows.filter((row) => Number(row.split(',')[2]) > 0.5 === row.includes(',1,')).length;
     expect(images?.accuracy).toBeCloseTo(correct / rows.length, 12);
