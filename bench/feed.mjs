@@ -22,8 +22,9 @@ import { ImageInput } from '../dist/models/images.js';
 import { findModel } from '../dist/models/index.js';
 import { Model } from '../dist/models/model.js';
 import { Network } from '../dist/models/network.js';
+import { AdamState } from '../dist/train/adam-state.js';
 import { startOfRun, trainLoop } from '../dist/train/loop.js';
-import { AdamState, TrainingStep } from '../dist/train/step.js';
+import { TrainingStep } from '../dist/train/step.js';
 
 const { values } = parseArgs({
   options: {

@@ -8,7 +8,8 @@ import { openAdapter } from '../dist/gpu/node.js';
 import { loadShader } from '../dist/gpu/node-shaders.js';
 import { findModel } from '../dist/models/index.js';
 import { Model } from '../dist/models/model.js';
-import { AdamState, TrainingStep } from '../dist/train/step.js';
+import { AdamState } from '../dist/train/adam-state.js';
+import { TrainingStep } from '../dist/train/step.js';
 
 const STEPS = 500;
 /** By now every path has run, been compiled and filled its caches. */
