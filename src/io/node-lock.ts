@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import { link, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseObject } from '../base/json.ts';
@@ -80,27 +79,31 @@ async function ownerAtWork(file: string, text: string): Promise<LockOwner | unde
   return Date.now() - touched > SILENCE ? undefined : owner;
 }
 
-/** Takes away a lock whose process is gone; leaves one that another process made in the meantime. */
-async function breakLock(file: string, text: string): Promise<void> {
-  const aside = `${file}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    await rename(file, aside);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw error;
-  }
-  if ((await textOf(aside)) !== text) await link(aside, file).catch(() => undefined);
-  await rm(aside, { force: true });
-}
-
 function tryToMake(file: string, text: string): boolean {
   try {
     writeFileSync(file, text, { flag: 'wx' });
-    return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
+  // Held up between making and writing, it may have been taken away as one that was cut off.
+  return orEmpty(() => readFileSync(file, 'utf8')) === text;
+}
+
+/**
+ * Takes away a lock that was found stale with this text, or says who is doing so. Only the holder of a second lock may:
+ * else the slower of two that found the same one would take away what the faster has made since.
+ */
+async function takeAway(file: string, stale: string, text: string): Promise<LockOwner | undefined> {
+  const second = `${file}.stale`;
+  const other = await acquire(second, text);
+  if (other) return other;
+  try {
+    if ((await textOf(file)) === stale) await rm(file, { force: true });
+  } finally {
+    await rm(second, { force: true });
+  }
+  return undefined;
 }
 
 async function acquire(file: string, text: string): Promise<LockOwner | undefined> {
@@ -111,9 +114,8 @@ async function acquire(file: string, text: string): Promise<LockOwner | undefine
       found = await textOf(file);
     }
     if (found === undefined) continue;
-    const owner = await ownerAtWork(file, found);
+    const owner = (await ownerAtWork(file, found)) ?? (await takeAway(file, found, text));
     if (owner) return owner;
-    await breakLock(file, found);
   }
   return undefined;
 }

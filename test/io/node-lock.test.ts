@@ -61,10 +61,22 @@ test.each([{ host: 'elsewhere' }, { system: 'another container' }])(
   },
 );
 
-test('of many takers of a stale lock one gets it', async () => {
-  writeFileSync(path, await lockOf({ pid: ended() }));
-  const found = await Promise.all(Array.from({ length: 8 }, () => take()));
-  expect(found.filter((one) => 'release' in one)).toHaveLength(1);
+test('of many takers of a stale lock one gets it, every time', async () => {
+  const stale = await lockOf({ pid: ended() });
+  for (let round = 0; round < 100; round++) {
+    writeFileSync(path, stale);
+    const found = await Promise.all(Array.from({ length: 8 }, () => take()));
+    expect(found.filter((one) => 'release' in one)).toHaveLength(1);
+    for (const lock of taken.splice(0)) await lock.release();
+  }
+});
+
+test('a process that ended while it took a stale lock away is no obstacle', async () => {
+  const stale = await lockOf({ pid: ended() });
+  writeFileSync(path, stale);
+  writeFileSync(`${path}.stale`, stale);
+  expect(await take()).toHaveProperty('release');
+  expect(readdirSync(folder)).toEqual(['lock']);
 });
 
 test('a lock that cannot be written is an error', async () => {
