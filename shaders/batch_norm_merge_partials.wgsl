@@ -1,8 +1,12 @@
-// Partial moments -> moments: rows count, mean and M2 = sum of (x - mean)^2 of each part are merged in the parts' order
-// (Chan, Golub, LeVeque 1979); moments[0, c] = mean, moments[1, c] = M2 / count, the biased variance. A part may be empty.
-// One lane per T of the channels. Traffic: each partial once, the moments once.
+// Partial moments -> moments: rows count, mean and M2 = sum of (x - mean)^2 of each part are merged (Chan, Golub, LeVeque
+// 1979); moments[0, c] = mean, moments[1, c] = M2 / count, the biased variance. A part may be empty.
+// merge_partials:          one lane per T of the channels merges the parts one after the other.
+// merge_partials_together: a column of lanes per T, each of which merges a run of neighbouring parts; then the moments of
+//                          neighbouring runs are merged, two at a time.
+// The order depends on the number of parts alone. Traffic: each partial once, the moments once.
 alias T = f32;
 const LANES: u32 = 8u;
+const RUNS: u32 = 1u;
 
 struct Parameters {
   channels: u32,      // in T, like the offset and the stride
@@ -15,24 +19,58 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read> partials: array<T>; // [part][count, mean, M2][channel]
 @group(0) @binding(2) var<storage, read_write> moments: array<T>;
 
+struct PartialMoments {
+  count: T,
+  mean: T,
+  m2: T,
+}
+
+fn merged(a: PartialMoments, b: PartialMoments) -> PartialMoments {
+  let delta = b.mean - a.mean;
+  let count = a.count + b.count;
+  let share = b.count / max(count, T(1));
+  return PartialMoments(count, a.mean + delta * share, a.m2 + b.m2 + delta * delta * (a.count * share));
+}
+
+fn moments_of_run(channel: u32, begin: u32, end: u32) -> PartialMoments {
+  var run = PartialMoments(T(0), T(0), T(0));
+  for (var part = begin; part < end; part++) {
+    let at = 3u * part * parameters.channels + channel;
+    let next = PartialMoments(partials[at], partials[at + parameters.channels], partials[at + 2u * parameters.channels]);
+    run = merged(run, next);
+  }
+  return run;
+}
+
+fn store(channel: u32, all: PartialMoments) {
+  moments[parameters.momentsOffset + channel] = all.mean;
+  moments[parameters.momentsOffset + parameters.momentsStride + channel] = all.m2 / all.count;
+}
+
 @compute @workgroup_size(LANES)
 fn merge_partials(@builtin(global_invocation_id) id: vec3u) {
-  let channel = id.x;
-  if (channel >= parameters.channels) {
-    return;
+  if (id.x < parameters.channels) {
+    store(id.x, moments_of_run(id.x, 0u, parameters.partials));
   }
-  var count = T(0);
-  var mean = T(0);
-  var m2 = T(0);
-  for (var part = 0u; part < parameters.partials; part++) {
-    let at = 3u * part * parameters.channels + channel;
-    let added = partials[at];
-    let delta = partials[at + parameters.channels] - mean;
-    let share = added / max(count + added, T(1));
-    mean += delta * share;
-    m2 += partials[at + 2u * parameters.channels] + delta * delta * (count * share);
-    count += added;
+}
+
+var<workgroup> runs: array<PartialMoments, LANES * RUNS>;
+
+@compute @workgroup_size(LANES, RUNS)
+fn merge_partials_together(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let length = (parameters.partials + RUNS - 1u) / RUNS;
+  let begin = min(local.y * length, parameters.partials);
+  let slot = local.y * LANES + local.x;
+  if (id.x < parameters.channels) {
+    runs[slot] = moments_of_run(id.x, begin, min(begin + length, parameters.partials));
   }
-  moments[parameters.momentsOffset + channel] = mean;
-  moments[parameters.momentsOffset + parameters.momentsStride + channel] = m2 / count;
+  for (var step = 1u; step < RUNS; step *= 2u) {
+    workgroupBarrier();
+    if (local.y % (2u * step) == 0u) {
+      runs[slot] = merged(runs[slot], runs[slot + step * LANES]);
+    }
+  }
+  if (local.y == 0u && id.x < parameters.channels) {
+    store(id.x, runs[slot]);
+  }
 }

@@ -40,8 +40,8 @@ export interface ChannelGrid {
 function channelGrid(rows: number, channels: number, traits: AdapterTraits, reduces = false): ChannelGrid {
   const rowsOfLanes = traits.kind === 'hardware' ? 8 : 1;
   const columns = ceilDivide(channels, LANES);
-  // The partial results of a reduction are merged one after the other.
-  const onGpu = reduces ? 2048 : 16384;
+  // The partial results of a reduction have to be merged.
+  const onGpu = reduces ? 8192 : 16384;
   const wanted = Math.max(1, (traits.kind === 'hardware' ? onGpu : 32) / columns);
   const chunkRows = Math.max(reduces ? 16 : 4, ceilDivide(rows, wanted));
   const chunks = ceilDivide(rows, chunkRows);
@@ -56,6 +56,18 @@ function channelGrid(rows: number, channels: number, traits: AdapterTraits, redu
 /** The grid over an operand's rows and channels, `width` elements to a lane. */
 export const gridOf = (type: TensorType, width: number, traits: AdapterTraits, reduces = false): ChannelGrid =>
   channelGrid(rowsOf(type.shape), channelsOf(type.shape) / width, traits, reduces);
+
+/**
+ * How a GPU merges `partials` of `columns` results each: a column of lanes for each result, where there are so few results
+ * that one lane for each would leave the GPU idle while it waits for one partial after the other. Elsewhere undefined.
+ */
+export function mergingLanes(
+  partials: number,
+  columns: number,
+  { kind }: AdapterTraits,
+): { LANES: number; RUNS: number } | undefined {
+  return kind === 'hardware' && partials >= 16 && columns <= 4096 ? { LANES, RUNS: 32 } : undefined;
+}
 
 /** Spreads a count of workgroups over two dimensions of at most 65,535; shaders skip those past the end. */
 export function spread(groups: number): [number, number] {

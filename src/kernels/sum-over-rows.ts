@@ -42,7 +42,7 @@ export const sumOverRows: OpDefinition<Record<never, never>> = {
             uniforms: { ...grid.uniforms, ...placement('x', x, width) },
             workgroups: grid.workgroups,
           },
-          sumPartials(partials, sum, grid.chunks),
+          sumPartials(partials, sum, grid.chunks, traits),
         ];
       },
     },

@@ -127,7 +127,7 @@ export const batchNormWeightGradient: OpDefinition<BatchNormAttributes> = {
             },
             workgroups: grid.workgroups,
           },
-          sumPartials(partials, dweight, grid.chunks),
+          sumPartials(partials, dweight, grid.chunks, traits),
         ];
       },
     },

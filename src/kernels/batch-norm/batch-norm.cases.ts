@@ -24,6 +24,7 @@ const shapes: Readonly<Record<string, Shape>> = {
   '4 channels': [2, 5, 4, 4],
   '32 channels': [1, 4, 5, 32],
   '36 channels': [2, 7, 3, 36],
+  '8 channels, more chunks than a GPU merges one after the other': [1, 37, 29, 8],
 };
 
 const activations: readonly Activation[] = ['none', 'relu', 'relu6'];

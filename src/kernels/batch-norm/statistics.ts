@@ -57,7 +57,7 @@ export const batchNormMoments: OpDefinition<Record<never, never>> = {
             uniforms: { ...grid.uniforms, ...placement('x', x, width) },
             workgroups: grid.workgroups,
           },
-          mergePartials(partials, moments),
+          mergePartials(partials, moments, traits),
         ];
       },
     },

@@ -51,7 +51,7 @@ const pixels: Variant<BatchNormGradientAttributes> = {
       bindings: { x, affine, partials: sums },
       uniforms: { ...placement('x', x, 4), ...activationRange(attributes.activation) },
     };
-    return [pixelsLaunch(operands, attributes, runs, epilogue), sumPartials(sums, dweight, partials)];
+    return [pixelsLaunch(operands, attributes, runs, epilogue), sumPartials(sums, dweight, partials, traits)];
   },
 };
 

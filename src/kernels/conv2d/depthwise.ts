@@ -162,7 +162,7 @@ const weightGradient = (kind: SmallGroups): Variant<WeightGradientAttributes> =>
       },
       workgroups: [columns, ...spread(ceilDivide(split.splits, tilesOf(traits)))] as [number, number, number],
     };
-    return partials ? [launch, sumPartials(partials, dw, split.splits)] : [launch];
+    return partials ? [launch, sumPartials(partials, dw, split.splits, traits)] : [launch];
   },
 });
 

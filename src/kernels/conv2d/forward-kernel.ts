@@ -31,6 +31,6 @@ export const withMoments = (kernel: ForwardKernel): Variant<Conv2dAttributes> =>
   launches(context) {
     const partials = required(context.scratch[0], 'conv2d_moments: partials');
     const moments = required(context.outputs[1], 'conv2d_moments: moments');
-    return [kernel.launch(context, partials), mergePartials(partials, moments)];
+    return [kernel.launch(context, partials), mergePartials(partials, moments, context.traits)];
   },
 });

@@ -181,6 +181,6 @@ export const groupedWeightGradient: Variant<WeightGradientAttributes> = {
         number,
       ],
     };
-    return partials ? [launch, sumPartials(partials, dw, split.splits)] : [launch];
+    return partials ? [launch, sumPartials(partials, dw, split.splits, traits)] : [launch];
   },
 };

@@ -162,7 +162,7 @@ function weightGradientLaunches(gemm: Gemm, context: LaunchContext<WeightGradien
     },
     workgroups: [across, down, splits] as [number, number, number],
   };
-  return partials ? [launch, sumPartials(partials, dw, splits)] : [launch];
+  return partials ? [launch, sumPartials(partials, dw, splits, traits)] : [launch];
 }
 
 const weightGradient = (gemm: Gemm): Variant<WeightGradientAttributes> => ({

@@ -77,7 +77,7 @@ const lanes: Variant<WeightGradientAttributes> = {
         workgroups: [split.columns, sizes.outChannels / 4 / split.blocks, split.splits] as [number, number, number],
       },
     ];
-    return partials ? [...launches, sumPartials(partials, dw, split.splits)] : launches;
+    return partials ? [...launches, sumPartials(partials, dw, split.splits, context.traits)] : launches;
   },
 };
 

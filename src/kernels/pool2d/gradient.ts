@@ -111,7 +111,7 @@ function batchNormGradientOf<A extends Pool2dAttributes>(
               bindings: { x, affine, partials },
               uniforms: { accumulate: inputs[first + 2] ? 1 : 0, ...activationRange(attributes.activation) },
             }),
-            sumPartials(partials, dweight, gridOf(x, width, traits, true).chunks),
+            sumPartials(partials, dweight, gridOf(x, width, traits, true).chunks, traits),
           ];
         },
       },

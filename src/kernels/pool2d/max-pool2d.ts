@@ -81,7 +81,7 @@ export const maxPool2dMoments: OpDefinition<MaxPool2dAttributes> = {
       launches(context) {
         const partials = required(context.scratch[0], 'max_pool2d_moments: partials');
         const moments = required(context.outputs[2], 'max_pool2d_moments: moments');
-        return [forwardLaunch(context, partials), mergePartials(partials, moments)];
+        return [forwardLaunch(context, partials), mergePartials(partials, moments, context.traits)];
       },
     },
   ],
