@@ -1,5 +1,4 @@
-// Partial moments -> moments: rows count, mean and M2 = sum of (x - mean)^2 of each part are merged (Chan, Golub, LeVeque
-// 1979); moments[0, c] = mean, moments[1, c] = M2 / count, the biased variance. A part may be empty.
+// Partial moments (lib/moments_merge.wgsl) -> moments: moments[0, c] = mean, moments[1, c] = M2 / count, the biased variance.
 // merge_partials:          one lane per T of the channels merges the parts one after the other.
 // merge_partials_together: a column of lanes per T, each of which merges a run of neighbouring parts; then the moments of
 //                          neighbouring runs are merged, two at a time.
@@ -18,19 +17,6 @@ struct Parameters {
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read> partials: array<T>; // [part][count, mean, M2][channel]
 @group(0) @binding(2) var<storage, read_write> moments: array<T>;
-
-struct PartialMoments {
-  count: T,
-  mean: T,
-  m2: T,
-}
-
-fn merged(a: PartialMoments, b: PartialMoments) -> PartialMoments {
-  let delta = b.mean - a.mean;
-  let count = a.count + b.count;
-  let share = b.count / max(count, T(1));
-  return PartialMoments(count, a.mean + delta * share, a.m2 + b.m2 + delta * delta * (a.count * share));
-}
 
 fn moments_of_run(channel: u32, begin: u32, end: u32) -> PartialMoments {
   var run = PartialMoments(T(0), T(0), T(0));

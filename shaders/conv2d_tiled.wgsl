@@ -93,7 +93,9 @@ fn store_result(row: u32, column: u32, sum: vec4f) {
   let pixel = first_pixel + row;
   let co = first_column + column;
   if (pixel < parameters.pixels && co < parameters.outChannels) {
-    y[parameters.yOffset + pixel * parameters.yStride + co] = Y(finish(add_bias(sum, co), co, pixel));
+    let value = finish(add_bias(sum, co), co, pixel);
+    gather(value);
+    y[parameters.yOffset + pixel * parameters.yStride + co] = Y(value);
   }
 }
 

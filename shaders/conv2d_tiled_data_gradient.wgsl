@@ -1,6 +1,6 @@
 // Gradient of a 2-D convolution's input, NHWC, groups = 1, made for GPUs: an implicit matrix product (lib/gemm*.wgsl).
-// dx[n, iy, ix, ci] (+)= sum over ky, kx, co of dy[n, (iy + p - ky) / s, (ix + p - kx) / s, co] * w[ky, kx, ci, co],
-// over the taps where both divisions leave no rest.
+// dx[n, iy, ix, ci] (+)= g(sum over ky, kx, co of dy[n, (iy + p - ky) / s, (ix + p - kx) / s, co] * w[ky, kx, ci, co]),
+// over the taps where both divisions leave no rest. g: epilogue (lib/epilogue_*_tiles.wgsl).
 // M: input pixels, N: input channels, K: taps times output channels, along which both operands are fetched: w is
 // transposed on the way to registers. Workgroup: TILE_M pixels x TILE_N channels, neighbours as in conv2d_tiled.wgsl.
 // POINTWISE: a 1x1 convolution of stride 1 without padding, whose dy is the left matrix as it lies.
@@ -31,6 +31,10 @@ struct Parameters {
   dxOffset: u32,
   dxStride: u32,
   accumulate: u32,   // 1: add to dx
+  xOffset: u32,      // of an epilogue's input
+  xStride: u32,
+  low: f32,          // activation of an epilogue: clamp(value, low, high)
+  high: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -92,10 +96,11 @@ fn store_result(row: u32, column: u32, sum: vec4f) {
   let ci = first_column + column;
   if (pixel < parameters.pixels && ci < parameters.inChannels) {
     let at = parameters.dxOffset + pixel * parameters.dxStride + ci;
+    let gradient = gradient_of(pixel, ci, sum);
     if (parameters.accumulate == 1u) {
-      dx[at] = DX(T(dx[at]) + sum);
+      dx[at] = DX(T(dx[at]) + gradient);
     } else {
-      dx[at] = DX(sum);
+      dx[at] = DX(gradient);
     }
   }
 }

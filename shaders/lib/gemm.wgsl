@@ -1,6 +1,7 @@
 // result[m, n] = sum over k of left[m, k] * right[k, n]: one tile of a matrix product by one workgroup. The shader that
 // this file is appended to has fetch_left and fetch_right, which give zeros past the end of their operands, and
-// store_result, which leaves out what is past the end of the result.
+// store_result, which leaves out what is past the end of the result. A thread calls it column by column (four at a time),
+// between open_column and close_column, which all threads call side by side and may gather what a column holds.
 // Thread: 4*BLOCKS_M rows x 4*BLOCKS_N columns, in registers. Every TILE_K steps both tiles pass through workgroup memory;
 // the next ones are already on their way to registers meanwhile, which hides the latency of memory.
 // Both tiles are kept as blocks of 4 x 4 whose four vec4f lie WIDTH + 1 apart, so that threads side by side read
@@ -108,10 +109,19 @@ fn multiply(thread: u32, begin: u32, end: u32) {
       }
     }
   }
-  for (var i = 0u; i < 4u * BLOCKS_M; i++) {
-    let row = (thread / THREADS_N + i / 4u * THREADS_M) * 4u + i % 4u;
-    for (var j = 0u; j < BLOCKS_N; j++) {
-      store_result(row, thread % THREADS_N + j * THREADS_N, sum[i][j]);
+  for (var j = 0u; j < BLOCKS_N; j++) {
+    let column = thread % THREADS_N + j * THREADS_N;
+    open_column(column);
+    for (var i = 0u; i < 4u * BLOCKS_M; i++) {
+      store_result((thread / THREADS_N + i / 4u * THREADS_M) * 4u + i % 4u, column, sum[i][j]);
     }
+    close_column(thread, column);
   }
+}
+
+// Threads that have results of the same columns, and the i-th of them.
+const SHARERS: u32 = THREADS_M;
+
+fn sharer(thread: u32, i: u32) -> u32 {
+  return i * THREADS_N + thread % THREADS_N;
 }

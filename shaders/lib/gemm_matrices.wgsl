@@ -1,5 +1,5 @@
 // result[m, n] = sum over k of left[m, k] * right[k, n] with the matrix units of a GPU: operands rounded to f16, sums in
-// f32. The shader that this file is appended to has fetch_left, fetch_right and store_result as for lib/gemm.wgsl.
+// f32. The shader that this file is appended to has fetch_left, fetch_right, store_result and the rest as for lib/gemm.wgsl.
 // Subgroup: MATRICES_M x MATRICES_N results of SIZE_M x SIZE_N; workgroup: SUBGROUPS_M x SUBGROUPS_N subgroups.
 // Every TILE_K steps both tiles pass through workgroup memory as they were fetched, rows 8 halves longer than they need
 // so that they begin in different banks, while the next ones are on their way to registers. The elements of a matrix
@@ -121,17 +121,28 @@ fn multiply(thread: u32, begin: u32, end: u32) {
     }
   }
   let mine = subgroup * RESULT_SIZE;
-  for (var i = 0u; i < MATRICES_M; i++) {
-    for (var j = 0u; j < MATRICES_N; j++) {
+  for (var j = 0u; j < MATRICES_N; j++) {
+    let column = (own_column + j * SIZE_N) / 4u + thread % (SIZE_N / 4u);
+    open_column(column);
+    for (var i = 0u; i < MATRICES_M; i++) {
       workgroupBarrier(); // all have stored the results before
       subgroupMatrixStore<row_major>(&results, mine, sum[i][j], SIZE_N);
       workgroupBarrier();
       for (var at = thread % SUBGROUP; at < RESULT_SIZE / 4u; at += SUBGROUP) {
         let source = mine + 4u * at;
         let value = vec4f(results[source], results[source + 1u], results[source + 2u], results[source + 3u]);
-        store_result(own_row + i * SIZE_M + at / (SIZE_N / 4u), (own_column + j * SIZE_N) / 4u + at % (SIZE_N / 4u),
-                     value);
+        store_result(own_row + i * SIZE_M + at / (SIZE_N / 4u), column, value);
       }
     }
+    close_column(thread, column);
   }
+}
+
+// Threads that have results of the same columns, and the i-th of them.
+const SHARERS_OF_SUBGROUP: u32 = SUBGROUP / (SIZE_N / 4u);
+const SHARERS: u32 = SUBGROUPS_M * SHARERS_OF_SUBGROUP;
+
+fn sharer(thread: u32, i: u32) -> u32 {
+  let subgroup = i / SHARERS_OF_SUBGROUP * SUBGROUPS_N + thread / SUBGROUP % SUBGROUPS_N;
+  return subgroup * SUBGROUP + i % SHARERS_OF_SUBGROUP * (SIZE_N / 4u) + thread % (SIZE_N / 4u);
 }

@@ -124,8 +124,8 @@ export interface ViewStart {
  */
 export interface BatchNormEpilogue<A> {
   readonly op: OpDefinition;
-  /** Whether it does so as fast as the first op; without `traits`, on an adapter that has no faster variant of that. */
-  fits(signature: Omit<Signature<A>, 'traits'>, traits?: AdapterTraits): boolean;
+  /** Whether it can. */
+  fits(signature: Omit<Signature<A>, 'traits'>): boolean;
 }
 
 /**

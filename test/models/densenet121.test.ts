@@ -3,6 +3,7 @@ import { findModel } from '../../src/models/index.ts';
 import { Model } from '../../src/models/model.ts';
 import type { StateDict, TensorData } from '../../src/weights/tensor-data.ts';
 import { describeOnFastAdapter, testOnFastAdapter } from '../support/adapter.ts';
+import { HARDWARE_KERNELS } from '../support/device.ts';
 import { readGolden } from '../support/golden.ts';
 import { useDevice } from '../support/use-device.ts';
 import { compareGradients, outside } from './compare.ts';
@@ -42,6 +43,9 @@ describeOnFastAdapter('training', () => {
   testEvaluation(device, expected);
   testTraining(device, expected);
   testPasses(device, expected);
+});
+describeOnFastAdapter(`training ${HARDWARE_KERNELS.name}`, () => {
+  testTraining(useDevice(HARDWARE_KERNELS), expected);
 });
 
 testOnFastAdapter('the comparison notices two channels that changed places', async () => {

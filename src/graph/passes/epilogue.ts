@@ -1,6 +1,5 @@
 import { required } from '../../base/errors.ts';
 import { rowsOf } from '../../base/shape.ts';
-import type { AdapterTraits } from '../../base/traits.ts';
 import {
   batchNormCoefficients,
   batchNormCorrection,
@@ -21,12 +20,12 @@ interface Gradients {
  * nobody else reads dz, which then never exists in memory. What the batch's statistics add is known only after that: a
  * correction of its own.
  */
-export function fuseEpilogues(graph: Graph, kept: ReadonlySet<Tensor>, traits?: AdapterTraits): void {
+export function fuseEpilogues(graph: Graph, kept: ReadonlySet<Tensor>): void {
   const readers = readersOf(graph.nodes);
   const position = new Map(graph.nodes.map((node, index) => [node, index]));
   const replaced = new Map<Node, readonly Node[]>();
   for (const data of graph.nodes) {
-    const found = data.op === batchNormDataGradient ? gradientsEndingIn(data, readers, { kept, traits }) : undefined;
+    const found = data.op === batchNormDataGradient ? gradientsEndingIn(data, readers, kept) : undefined;
     if (!found) continue;
     const end = position.get(data) ?? 0;
     const early = readers.get(found.weight.outputs[0] as Tensor)?.some((reader) => (position.get(reader) ?? 0) < end);
@@ -39,13 +38,13 @@ export function fuseEpilogues(graph: Graph, kept: ReadonlySet<Tensor>, traits?: 
 function gradientsEndingIn(
   data: Node,
   readers: ReadonlyMap<Tensor, readonly Node[]>,
-  { kept, traits }: { kept: ReadonlySet<Tensor>; traits: AdapterTraits | undefined },
+  kept: ReadonlySet<Tensor>,
 ): Gradients | undefined {
   const [dz, x, affine, dweight] = data.inputs;
   const [source, weight] = [dz?.producer, dweight?.producer];
   if (!dz || !source || weight?.op !== batchNormWeightGradient || kept.has(dz)) return undefined;
   const { epilogue, accumulates } = source.op;
-  if (!epilogue?.fits(source, traits) || (accumulates !== undefined && source.inputs[accumulates])) return undefined;
+  if (!epilogue?.fits(source) || (accumulates !== undefined && source.inputs[accumulates])) return undefined;
   const onlyReaders = readers.get(dz)?.every((reader) => reader === weight || reader === data);
   const same = [dz, x, affine].every((tensor, slot) => weight.inputs[slot] === tensor);
   return onlyReaders && same ? { source, weight, data } : undefined;

@@ -34,6 +34,7 @@ export function mergePartials(partials: Operand, moments: Operand, traits: Adapt
   const together = mergingLanes(count, channels, traits);
   return {
     shader: 'batch_norm_merge_partials.wgsl',
+    libraries: ['lib/moments_merge.wgsl'],
     entry: together ? 'merge_partials_together' : 'merge_partials',
     constants: { T: vectorType(width), LANES, ...together },
     bindings: { partials, moments },

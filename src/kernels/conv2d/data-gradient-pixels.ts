@@ -1,22 +1,9 @@
 import { ceilDivide } from '../../base/shape.ts';
 import type { AdapterTraits } from '../../base/traits.ts';
-import type { Launch, Operand } from '../definition.ts';
+import type { Launch } from '../definition.ts';
 import { LANES, placement, spread } from '../launch.ts';
+import { type Epilogue, type GradientOperands, NO_EPILOGUE } from './data-gradient-epilogue.ts';
 import { type DataGradientAttributes, type Geometry, pixelGroups, registerBlocks, vectorUniforms } from './geometry.ts';
-
-/** What an epilogue adds to a launch of the vectorised data gradient. */
-export interface Epilogue {
-  readonly libraries: readonly string[];
-  readonly bindings: Readonly<Record<string, Operand>>;
-  /** xOffset, xStride, low and high. */
-  readonly uniforms: Readonly<Record<string, number>>;
-}
-
-const STORE: Epilogue = {
-  libraries: ['lib/epilogue_none.wgsl'],
-  bindings: {},
-  uniforms: { xOffset: 0, xStride: 0, low: 0, high: 0 },
-};
 
 /** How the pixels of a geometry are spread over workgroups, of which there are at most `mostRuns` side by side. */
 export function pixelRuns(
@@ -30,20 +17,12 @@ export function pixelRuns(
   return { lanes, pixels, tiles, runs: ceilDivide(pixelGroups(pixels, lanes), tiles) };
 }
 
-interface PixelsOperands {
-  readonly dy: Operand;
-  readonly w: Operand;
-  readonly dx: Operand;
-  readonly geometry: Geometry;
-  readonly accumulate: boolean;
-}
-
 /** A data gradient on four channels at once: see shaders/conv2d_data_gradient_pixels.wgsl. */
 export function pixelsLaunch(
-  { dy, w, dx, geometry, accumulate }: PixelsOperands,
+  { dy, w, dx, geometry, accumulate }: GradientOperands,
   attributes: DataGradientAttributes,
   { lanes, pixels, tiles, runs }: ReturnType<typeof pixelRuns>,
-  epilogue = STORE,
+  epilogue: Epilogue = NO_EPILOGUE.pixels,
 ): Launch {
   const blocks = registerBlocks(geometry.inChannels);
   return {

@@ -1,5 +1,4 @@
 import { elementCount } from '../../base/shape.ts';
-import type { AdapterTraits } from '../../base/traits.ts';
 import type { OpDefinition, Signature, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
 import { bytesOf } from '../launch.ts';
@@ -12,16 +11,15 @@ import { groupedDataGradient } from './grouped.ts';
 import { dataGradientOperands } from './operands.ts';
 import { tiled } from './tiled.ts';
 
-const pixelsFit = ({ inputs: [, w], outputs: [dx], attributes }: Omit<Signature<DataGradientAttributes>, 'traits'>) =>
-  !!dx && !!w && isVectorised(dx, w, attributes);
-
-/** A GPU's tiles are faster by more than the passes over the map cost that the epilogue saves. */
-const pixelsAreFastest = (signature: Omit<Signature<DataGradientAttributes>, 'traits'>, traits?: AdapterTraits) =>
-  pixelsFit(signature) && !(traits && tiled.dataGradient.some((variant) => variant.fits({ ...signature, traits })));
+const isVectorisedGradient = ({
+  inputs: [, w],
+  outputs: [dx],
+  attributes,
+}: Omit<Signature<DataGradientAttributes>, 'traits'>) => !!dx && !!w && isVectorised(dx, w, attributes);
 
 const pixels: Variant<DataGradientAttributes> = {
   name: 'pixels',
-  fits: pixelsFit,
+  fits: isVectorisedGradient,
   launches(context) {
     const operands = dataGradientOperands(context);
     return [pixelsLaunch(operands, context.attributes, pixelRuns(operands.geometry, context.traits))];
@@ -62,7 +60,7 @@ export const conv2dDataGradient: OpDefinition<DataGradientAttributes> = {
     whole: [1],
     attributes: (attributes, { count }) => ({ ...attributes, xShape: [count, ...attributes.xShape.slice(1)] }),
   },
-  epilogue: { op: conv2dBatchNormGradient, fits: pixelsAreFastest },
+  epilogue: { op: conv2dBatchNormGradient, fits: isVectorisedGradient },
   shape: (_inputs, { xShape }) => [f32(...xShape)],
   cost({ inputs, outputs, attributes }) {
     const geometry = geometryOf('conv2d_data_gradient', attributes.xShape, inputs[1]?.shape ?? [], attributes);

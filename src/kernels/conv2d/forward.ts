@@ -7,12 +7,12 @@ import { smallGroupsForward } from './depthwise.ts';
 import { directLaunch } from './direct.ts';
 import { withoutMoments } from './forward-kernel.ts';
 import { pixelsForward } from './forward-pixels.ts';
+import { gatheringTiles, tiledForward } from './forward-tiled.ts';
 import { unrolledForward } from './forward-unrolled.ts';
 import { type Conv2dAttributes, convolutionCost, convolutionShape } from './geometry.ts';
 import { groupedForward } from './grouped.ts';
 import { conv2dMoments } from './moments.ts';
 import { forwardOperands } from './operands.ts';
-import { tiled } from './tiled.ts';
 import { conv2dWeightGradient } from './weight-gradient.ts';
 
 const direct: Variant<Conv2dAttributes> = {
@@ -39,19 +39,21 @@ const direct: Variant<Conv2dAttributes> = {
 };
 
 const variants: readonly Variant<Conv2dAttributes>[] = [
-  ...tiled.forward,
+  ...tiledForward.map(withoutMoments),
   unrolledForward,
   ...[pixelsForward, ...smallGroupsForward, groupedForward].map(withoutMoments),
   direct,
 ];
 
 /**
- * Whether the first variant that fits can gather moments: another one would be slower. On a GPU all lanes' partial moments
- * would be too many to merge.
+ * Whether the first variant that fits can gather moments: another one would be slower. Kernels without tiles gather some
+ * for each lane, which would be too many to merge on a GPU.
  */
-const gathersMoments = (signature: Signature<Conv2dAttributes>): boolean =>
-  signature.traits.kind === 'software' &&
-  conv2dMoments.variants.some(({ name }) => name === variants.find((one) => one.fits(signature))?.name);
+function gathersMoments(signature: Signature<Conv2dAttributes>): boolean {
+  const kernels = signature.traits.kind === 'hardware' ? gatheringTiles : conv2dMoments.variants;
+  const gathering = kernels.find((one) => one.fits(signature));
+  return gathering !== undefined && gathering.name === variants.find((one) => one.fits(signature))?.name;
+}
 
 /**
  * 2-D convolution (cross-correlation, as PyTorch's conv2d): x [N,H,W,C], weight [KH,KW,C/groups,O], bias [O] ->

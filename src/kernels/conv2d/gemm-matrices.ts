@@ -33,14 +33,15 @@ function gemmOf({ subgroups, matrices }: Shape, index: number): Gemm {
     name: `matrices ${down}x${across}`,
     enable: 'lib/enable_matrices.wgsl',
     libraries: ['lib/gemm_matrices.wgsl', 'lib/gemm_fetch.wgsl'],
-    tileOn(traits) {
+    tileOn(traits, threadBytes = 0) {
       const unit = traits.matrices;
       if (traits.kind !== 'hardware' || !unit) return undefined;
       const tile = { m: down * unit.m, n: across * unit.n, k: STEP, servesAll: index === SHAPES.length - 1 };
+      const threads = count * unit.subgroupSize;
       const isPossible =
         STEP % unit.k === 0 &&
-        count * unit.subgroupSize <= traits.workgroupThreads &&
-        bytesOf(tile, count, unit) <= traits.workgroupBytes;
+        threads <= traits.workgroupThreads &&
+        bytesOf(tile, count, unit) + threads * threadBytes <= traits.workgroupBytes;
       return isPossible ? tile : undefined;
     },
     constants: ({ matrices: unit }) => ({

@@ -32,8 +32,9 @@ function gemmOf({ m, n, blocks }: Shape, index: number): Gemm {
   return {
     name: `tiled ${m}x${n}`,
     libraries: ['lib/gemm.wgsl', 'lib/gemm_fetch.wgsl'],
-    tileOn(traits) {
-      const isPossible = threads <= traits.workgroupThreads && bytes <= traits.workgroupBytes;
+    tileOn(traits, threadBytes = 0) {
+      const needed = bytes + threads * threadBytes;
+      const isPossible = threads <= traits.workgroupThreads && needed <= traits.workgroupBytes;
       return traits.kind === 'hardware' && isPossible ? tile : undefined;
     },
     constants: () => ({ TILE_M: m, TILE_N: n, BLOCKS_M: blocks[0], BLOCKS_N: blocks[1] }),

@@ -15,8 +15,11 @@ export interface Tile {
 /** A file lib/gemm*.wgsl with its constants: computes one tile of a product by one workgroup. */
 export interface Gemm {
   readonly name: string;
-  /** The tile on an adapter; undefined where the adapter cannot run it. */
-  tileOn(traits: AdapterTraits): Tile | undefined;
+  /**
+   * The tile on an adapter; undefined where the adapter cannot run it. `threadBytes`: what each thread of the shader around
+   * it keeps in workgroup memory besides.
+   */
+  tileOn(traits: AdapterTraits, threadBytes?: number): Tile | undefined;
   /** The file with the directives that open the shader, where it needs some. */
   readonly enable?: string;
   readonly libraries: readonly string[];

@@ -4,6 +4,7 @@ import { f32, type OpDefinition } from '../definition.ts';
 import { smallGroupsForward } from './depthwise.ts';
 import { withMoments } from './forward-kernel.ts';
 import { pixelsForward } from './forward-pixels.ts';
+import { gatheringTiles } from './forward-tiled.ts';
 import { type Conv2dAttributes, convolutionCost, convolutionShape } from './geometry.ts';
 import { groupedForward } from './grouped.ts';
 
@@ -25,5 +26,5 @@ export const conv2dMoments: OpDefinition<Conv2dAttributes> = {
     return [f32(...y), f32(1, 1, 2, channelsOf(y))];
   },
   cost: convolutionCost,
-  variants: [pixelsForward, ...smallGroupsForward, groupedForward].map(withMoments),
+  variants: [...gatheringTiles, pixelsForward, ...smallGroupsForward, groupedForward].map(withMoments),
 };
