@@ -1,3 +1,5 @@
+import { figure, percent } from '../base/figures.ts';
+import { Html, html, table } from '../report/html.ts';
 import type { LaunchProfile, Profile } from './profile.ts';
 import type { PeakFigures } from './roofline.ts';
 
@@ -25,9 +27,6 @@ export interface PageParts {
   readonly client: string;
 }
 
-const figure = (value: number | null, digits = 1): string => (value === null ? '-' : value.toFixed(digits));
-const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(1)} %`);
-
 /** The launches that compute something, by kind in the order of their time; those without a cost have no place in a roofline. */
 export function rooflineData({ launches, kernels }: Profile, peaks: PeakFigures): RooflineData {
   const kinds = kernels.map(({ kernel }) => ({
@@ -52,12 +51,10 @@ function pointOf(launch: LaunchProfile): RooflinePoint {
   };
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (letter) => ENTITIES[letter] ?? letter);
 /** A script's text can end its element only where it says so. */
-const inScript = (text: string): string => text.replace(/<\/(script)/gi, '<\\/$1').replace(/<!--/g, '<\\!--');
+const inScript = (text: string): Html => new Html(text.replace(/<\/(script)/gi, '<\\/$1').replace(/<!--/g, '<\\!--'));
 
-function tableOf({ kernels }: Profile): string {
+function tableOf({ kernels }: Profile): Html {
   const header = ['kernel', 'launches', 'ms', 'of the time', 'GFLOP/s', 'GB/s', 'of the peak', 'limit'];
   const rows = kernels.map((one) => [
     one.kernel,
@@ -69,13 +66,11 @@ function tableOf({ kernels }: Profile): string {
     percent(one.share_of_peak),
     one.limit ?? '-',
   ]);
-  const cells = (row: readonly string[], tag: string) =>
-    row.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('');
-  return `<table><tr>${cells(header, 'th')}</tr>\n${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('\n')}</table>`;
+  return table('The launches by kernel', header, rows);
 }
 
 /** uPlot formats numbers by the browser's language, which is no valid locale on some machines (`en-US@posix`); the page is in English. */
-const LOCALE = "Object.defineProperty(navigator, 'language', { value: 'en-US' });";
+const LOCALE = new Html("Object.defineProperty(navigator, 'language', { value: 'en-US' });");
 
 /** One HTML file with the roofline plot and the table of a profile; it loads nothing. */
 export function rooflinePage(
@@ -84,28 +79,29 @@ export function rooflinePage(
   { title, notes }: { title: string; notes: readonly string[] },
   parts: PageParts,
 ): string {
-  const data = JSON.stringify(rooflineData(profile, peaks)).replace(/</g, '\\u003c');
-  return `<!doctype html>
+  const data = new Html(JSON.stringify(rooflineData(profile, peaks)).replace(/</g, '\\u003c'));
+  return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
 <link rel="icon" href="data:,">
-<title>${escaped(title)}</title>
+<title>${title}</title>
 <style>
-${parts.style}
+${new Html(parts.style)}
 body { font: 14px system-ui, sans-serif; margin: 2em auto; max-width: 1100px; padding: 0 1em; color: #222; background: #fff; }
 h1 { font-size: 1.3em; }
 #plot { position: relative; }
 #tip { position: absolute; display: none; pointer-events: none; z-index: 10; padding: 6px 9px; border-radius: 4px; background: #222d; color: #fff; font-size: 12px; white-space: pre; }
 table { border-collapse: collapse; margin-top: 1em; }
 th, td { text-align: right; padding: 2px 10px; border-bottom: 1px solid #ddd; font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child { text-align: left; }
+caption, th:first-child { text-align: left; }
+tbody th { font-weight: normal; }
 </style>
 </head>
 <body>
-<h1>${escaped(title)}</h1>
-${notes.map((note) => `<p>${escaped(note)}</p>`).join('\n')}
+<h1>${title}</h1>
+${notes.map((note) => html`<p>${note}</p>\n`)}
 <div id="plot"></div>
 ${tableOf(profile)}
 <script type="application/json" id="data">${data}</script>
@@ -114,5 +110,5 @@ ${inScript(parts.library)}</script>
 <script type="module">${inScript(parts.client)}</script>
 </body>
 </html>
-`;
+`.text;
 }

@@ -1,4 +1,5 @@
 import { UsageError, UserError } from '../base/errors.ts';
+import { figure, percent } from '../base/figures.ts';
 import { type Change, type Comparison, compareKernels } from '../bench/compare.ts';
 import {
   benchCase,
@@ -16,7 +17,7 @@ import { passNames } from '../graph/passes/index.ts';
 import { nodeFiles } from '../io/node.ts';
 import { type ModelDefinition, smallestTrainingImage } from '../models/definition.ts';
 import { findModel, models } from '../models/index.ts';
-import { type Conditions, conditionsOf, figure, makeFoldersOf, percent, writeJson } from './bench-report.ts';
+import { type Conditions, conditionsOf, makeFoldersOf, writeJson } from './bench-report.ts';
 import { choicesFor } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';

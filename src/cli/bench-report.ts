@@ -41,8 +41,3 @@ export async function makeFoldersOf(...files: (string | undefined)[]): Promise<v
 
 export const writeJson = (file: string, value: object): Promise<void> =>
   nodeFiles.writeAtomic(file, `${JSON.stringify(value, null, 1)}\n`);
-
-/** A figure of a table: `-` where there is none. */
-export const figure = (value: number | null, digits = 1): string => (value === null ? '-' : value.toFixed(digits));
-
-export const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(1)} %`);

@@ -1,8 +1,9 @@
+import { figure } from '../base/figures.ts';
 import { interleaveSampled } from '../bench/sampler.ts';
 import { benchStep, type StepResult } from '../bench/step.ts';
 import { findModel } from '../models/index.ts';
 import { checkImageSize } from '../models/inference.ts';
-import { conditionsOf, figure, makeFoldersOf, writeJson } from './bench-report.ts';
+import { conditionsOf, makeFoldersOf, writeJson } from './bench-report.ts';
 import { choicesFor } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';

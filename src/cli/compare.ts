@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { millions } from '../base/figures.ts';
 import { nodeFiles } from '../io/node.ts';
 import { comparisonReport } from '../report/comparison-report.ts';
 import type { Intervals } from '../train/bootstrap.ts';
@@ -22,7 +23,7 @@ const scoreCells = (scores: Pick<Scores, (typeof COLUMNS)[number]>, intervals?: 
 function scoreLines({ runs }: Comparison): string[] {
   const rows = runs.flatMap((run: ComparedRun) => {
     const { published: paper } = run;
-    const cost = [`${(run.parameters / 1e6).toFixed(1)} M`, trainingTime(run.train_s)];
+    const cost = [millions(run.parameters), trainingTime(run.train_s)];
     return [
       [run.run, 'studies', ...scoreCells(run.studies, run.intervals.studies), ...cost],
       ['', 'images', ...scoreCells(run.images, run.intervals.images)],

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { figure, percent } from '../base/figures.ts';
 import type { Run } from '../bench/interleave.ts';
 import { type Profile, profileProgram, type Total } from '../bench/profile.ts';
 import { figuresOf, type PeakFigures } from '../bench/roofline.ts';
@@ -17,7 +18,7 @@ import { checkImageSize, Inference } from '../models/inference.ts';
 import { Model } from '../models/model.ts';
 import { AdamState } from '../train/adam-state.ts';
 import { TrainingStep } from '../train/step.ts';
-import { type Conditions, conditionsOf, figure, makeFoldersOf, percent, writeJson } from './bench-report.ts';
+import { type Conditions, conditionsOf, makeFoldersOf, writeJson } from './bench-report.ts';
 import { choicesFor } from './choices.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';

@@ -1,14 +1,13 @@
+import { figure } from '../base/figures.ts';
 import { isStoppedEarly, type LoopEvents, type LoopOptions } from '../train/loop.ts';
 import { type EpochMetrics, type RunProgress, whereItStands } from '../train/run-state.ts';
+import { fixed } from '../train/score-text.ts';
 import type { Context, Output, Progress } from './command.ts';
 
-const fixed = (value: number | null, digits: number): string => {
-  if (value === null) return '-';
-  return Math.abs(value) < 1e6 ? value.toFixed(digits) : value.toExponential(digits);
-};
+const lossText = (loss: number): string => (Math.abs(loss) < 1e6 ? loss.toFixed(4) : loss.toExponential(4));
 
 function scores({ valid_loss: loss, images, studies }: EpochMetrics): string {
-  return `valid loss ${fixed(loss, 4)}, images AUC ${fixed(images.auc, 3)}, studies kappa ${fixed(studies.kappa, 3)}`;
+  return `valid loss ${lossText(loss)}, images AUC ${fixed(images.auc)}, studies kappa ${fixed(studies.kappa)}`;
 }
 
 /** Tells on stderr what the training loop does: progress that passes, an epoch a line. */
@@ -24,7 +23,7 @@ export class TrainReport implements Omit<LoopEvents, 'save'> {
   }
 
   onStep = ({ epoch, done, images, loss }: Parameters<NonNullable<LoopEvents['onStep']>>[0]): void =>
-    this.#show(`epoch ${epoch}/${this.#epochs}`, done, images, done > 0 ? `loss ${fixed(loss, 4)}` : undefined);
+    this.#show(`epoch ${epoch}/${this.#epochs}`, done, images, done > 0 ? `loss ${lossText(loss)}` : undefined);
 
   onValidation = (done: number, total: number): void => this.#show('validating', done, total);
 
@@ -33,8 +32,8 @@ export class TrainReport implements Omit<LoopEvents, 'save'> {
     const last = history.at(-1);
     if (!last) return;
     const { epoch, train_loss: loss, learning_rate: rate } = last;
-    const speed = `${fixed(last.images_per_s, 1)} images/s${improved ? ', best so far' : ''}`;
-    this.#context.note(`epoch ${epoch}/${this.#epochs}: train loss ${fixed(loss, 4)}, ${scores(last)}, ${speed}`);
+    const speed = `${figure(last.images_per_s)} images/s${improved ? ', best so far' : ''}`;
+    this.#context.note(`epoch ${epoch}/${this.#epochs}: train loss ${lossText(loss)}, ${scores(last)}, ${speed}`);
     if (schedule.learningRate !== rate) {
       this.#context.note(
         `no better validation loss: learning rate ${Number(schedule.learningRate.toPrecision(6))} from now on`,

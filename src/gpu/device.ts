@@ -1,4 +1,5 @@
 import { DeviceLostError, InternalError, OutOfMemoryError } from '../base/errors.ts';
+import { mebibytes } from '../base/figures.ts';
 import { roundUp } from '../base/shape.ts';
 import type { AdapterTraits, Precision } from '../base/traits.ts';
 import { findMatrices } from './matrices.ts';
@@ -28,8 +29,6 @@ export interface LiveObjects {
   buffers: number;
   bytes: number;
 }
-
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /** A WebGPU device with the pipelines and the accounting that the engine shares. */
 export class Device {

@@ -1,4 +1,5 @@
 import { OutOfMemoryError } from '../base/errors.ts';
+import { mebibytes } from '../base/figures.ts';
 import { roundUp } from '../base/shape.ts';
 
 /** Memory that one or more tensors of a plan lie in. */
@@ -101,8 +102,6 @@ function usedTogether(a: Storage, b: Storage): boolean {
   const [fewer, more] = a.nodes.length < b.nodes.length ? [a.nodes, b.nodes] : [b.nodes, a.nodes];
   return fewer.some((node) => more.includes(node));
 }
-
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /** Throws where a buffer is larger than an adapter binds. */
 export function checkBindable({ label, bytes }: { label: string; bytes: number }, maxBytes: number): void {

@@ -1,3 +1,4 @@
+import { millions } from '../base/figures.ts';
 import type { ComparedRun, Comparison, KappaDifference, Measured } from '../train/comparison.ts';
 import type { MeasuredRun } from '../train/measured-run.ts';
 import { rankPredictions, score, studyPredictions } from '../train/metrics.ts';
@@ -6,8 +7,6 @@ import { Charts } from './charts.ts';
 import { type Cell, folded, type Html, html, section, table } from './html.ts';
 import { page } from './page.ts';
 import { epochChart, figure, rocChart, SCORE_TITLES, scoreCell, scoreCells } from './sections.ts';
-
-const millions = (count: number): string => `${(count / 1e6).toFixed(1)} M`;
 
 function runRows(run: ComparedRun): Cell[][] {
   const { published: paper } = run;

@@ -1,3 +1,4 @@
+import { percent } from '../base/figures.ts';
 import type { BootstrapEvaluation, Interval, Intervals } from '../train/bootstrap.ts';
 import type { Calibration, Reliability, ReliabilityBin } from '../train/calibration.ts';
 import { confusion, type Evaluation, type Prediction, rankPredictions, type Scores } from '../train/metrics.ts';
@@ -84,7 +85,7 @@ export function confusionTable(caption: string, predictions: readonly Prediction
     const all = counts[0] + counts[1];
     const cells = counts.map((count) => {
       const share = all === 0 ? 0 : count / all;
-      return html`<td style="--share:${share.toFixed(3)}">${count} (${(100 * share).toFixed(1)} %)</td>`;
+      return html`<td style="--share:${share.toFixed(3)}">${count} (${percent(share)})</td>`;
     });
     return html`<tr><th scope="row">${name}</th>${cells}</tr>\n`;
   };

@@ -1,7 +1,8 @@
+import { figure } from '../base/figures.ts';
 import type { Interval } from './bootstrap.ts';
 
 /** A score with three digits; `-` where it is undefined. */
-export const fixed = (value: number | null): string => (value === null ? '-' : value.toFixed(3));
+export const fixed = (value: number | null): string => figure(value, 3);
 
 /** A score with its interval, where there is one: `0.700 (0.640, 0.760)`. */
 export const withInterval = (value: number | null, interval: Interval | null | undefined): string =>

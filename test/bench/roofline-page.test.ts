@@ -45,10 +45,10 @@ test('the data holds a point for each launch with a cost, by kind', () => {
 
 test('the page holds everything in itself and refers to nothing outside', () => {
   const profile = profileOfStep();
-  const heading = { title: 'a <step>', notes: ['5 & 6'] };
+  const heading = { title: 'a <step>', notes: ["5 & 6's"] };
   const page = rooflinePage(profile, figuresOf(peaks), heading, parts);
   expect(page).toContain('<h1>a &lt;step&gt;</h1>');
-  expect(page).toContain('<p>5 &amp; 6</p>');
+  expect(page).toContain('<p>5 &amp; 6&#39;s</p>');
   expect(page).toContain(parts.style);
   expect(page).toContain("default-src 'none'");
   // uPlot throws where the browser's language is no valid locale.

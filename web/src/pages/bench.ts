@@ -1,4 +1,5 @@
 import { proxy } from 'comlink';
+import { figure, percent } from '../../../src/base/figures.ts';
 import type { App, Page } from '../app.ts';
 import type { BenchOptions, BenchReport, Progress } from '../engine-api.ts';
 import { download, h, labelled, select } from '../ui/dom.ts';
@@ -15,8 +16,6 @@ const KERNELS = [
   ['224', 'convolutions at 224 px'],
   ['320', 'convolutions at 320 px'],
 ] as const;
-
-const figure = (value: number | null, digits = 1): string => (value === null ? '-' : value.toFixed(digits));
 
 const rows = (cells: readonly (readonly string[])[]) =>
   h('tbody', {}, ...cells.map((row) => h('tr', {}, ...row.map((text) => h('td', {}, text)))));
@@ -46,7 +45,7 @@ function tables({ inference, kernels, peaks, batch_size: batch }: BenchReport): 
         figure(one.median_ms, 3),
         figure(one.gflops),
         figure(one.gb_per_s),
-        one.share_of_peak === null ? '-' : `${figure(100 * one.share_of_peak)} %`,
+        percent(one.share_of_peak),
       ]),
     ),
   );

@@ -1,10 +1,10 @@
+import { percent } from '../../../src/base/figures.ts';
 import type { App } from '../app.ts';
 import type { Reading } from '../engine-api.ts';
 import { changeSettings, readSettings } from '../settings.ts';
 import { download, h, labelled } from '../ui/dom.ts';
 import { type Study, studyJson, studyOf } from './study.ts';
 
-const percent = (probability: number): string => `${(100 * probability).toFixed(1)} %`;
 const verdictOf = (probability: number, threshold: number) => (probability > threshold ? 'abnormal' : 'normal');
 
 /** What the network says of a study, and the list of its images. */

@@ -1,4 +1,5 @@
 import { proxy } from 'comlink';
+import { figure, percent } from '../../../src/base/figures.ts';
 import { models } from '../../../src/models/index.ts';
 import type { EpochMetrics } from '../../../src/train/run-state.ts';
 import type { App, Page } from '../app.ts';
@@ -75,7 +76,7 @@ function makePictures() {
       const address = URL.createObjectURL(overlay);
       addresses.push(address);
       const when = epoch === 0 ? 'before training' : `after epoch ${epoch}`;
-      const caption = `${when}: ${(100 * probability).toFixed(1)} %`;
+      const caption = `${when}: ${percent(probability)}`;
       const image = h('img', { src: address, alt: `Map of an abnormal phantom ${when}` });
       element.prepend(h('li', {}, h('figure', {}, image, h('figcaption', {}, caption))));
     },
@@ -86,10 +87,8 @@ function makePictures() {
   };
 }
 
-const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(0)} %`);
-
 function describe({ epoch, train_loss, valid_loss, images, images_per_s }: EpochMetrics): string {
-  const scores = `accuracy ${percent(images.accuracy)}, AUC ${images.auc?.toFixed(3) ?? '-'}`;
+  const scores = `accuracy ${percent(images.accuracy, 0)}, AUC ${figure(images.auc, 3)}`;
   const losses = `training loss ${train_loss.toFixed(4)}, validation loss ${valid_loss.toFixed(4)}`;
   return `Epoch ${epoch}: ${losses}, ${scores} on the validation images; ${images_per_s.toFixed(1)} images/s`;
 }
