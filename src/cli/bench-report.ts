@@ -1,8 +1,6 @@
 import { cpus, loadavg } from 'node:os';
-import { dirname } from 'node:path';
 import type { NodeAdapter } from '../gpu/node.ts';
 import { nodeFiles } from '../io/node.ts';
-import { makeOutputFolder } from './output-folder.ts';
 import { packageVersion } from './version.ts';
 
 /** What every figure is to be read with. */
@@ -32,11 +30,6 @@ export function conditionsOf({ name, kind, driver }: NodeAdapter): Conditions {
     cores: cpus().length,
     load: Number((loadavg()[0] ?? 0).toFixed(2)),
   };
-}
-
-/** Makes the folders of files to write; throws where that fails, before an hour is spent on what they are to hold. */
-export async function makeFoldersOf(...files: (string | undefined)[]): Promise<void> {
-  for (const file of files) if (file !== undefined) await makeOutputFolder(dirname(file));
 }
 
 export const writeJson = (file: string, value: object): Promise<void> =>

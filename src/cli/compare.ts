@@ -8,9 +8,9 @@ import { type ComparedRun, type Comparison, compareRuns } from '../train/compari
 import { readMeasuredRuns } from '../train/measured-run.ts';
 import type { Scores } from '../train/metrics.ts';
 import { fixed, regionTitle, trainingTime, withInterval } from '../train/score-text.ts';
-import { makeFoldersOf } from './bench-report.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';
+import { makeFoldersOf } from './output-folder.ts';
 import { reportDocument } from './report-document.ts';
 import { alignColumns } from './text-table.ts';
 

@@ -1,6 +1,6 @@
-import { access, constants, mkdir, readdir, rmdir } from 'node:fs/promises';
+import { readdir, rmdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { fileError } from '../io/node.ts';
+import { makeWritableFolder } from '../io/node.ts';
 
 export interface OutputFolder {
   /** Removes the folders that were made, as far as they are empty. */
@@ -9,14 +9,7 @@ export interface OutputFolder {
 
 /** Makes a folder that can be written to; throws a UserError where that fails. */
 export async function makeOutputFolder(path: string): Promise<OutputFolder> {
-  let made: string | undefined;
-  try {
-    made = await mkdir(path, { recursive: true });
-    await access(path, constants.W_OK);
-  } catch (error) {
-    throw fileError(error, 'write to the folder', path);
-  }
-  const first = made;
+  const first = await makeWritableFolder(path);
   return {
     async discard() {
       if (first === undefined) return;
@@ -29,6 +22,11 @@ export async function makeOutputFolder(path: string): Promise<OutputFolder> {
       }
     },
   };
+}
+
+/** Makes the folders of files to write; throws where that fails, before an hour is spent on what they are to hold. */
+export async function makeFoldersOf(...files: (string | undefined)[]): Promise<void> {
+  for (const file of files) if (file !== undefined) await makeWritableFolder(dirname(file));
 }
 
 /** The first runs/NAME-N that is free. */

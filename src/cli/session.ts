@@ -3,10 +3,10 @@ import { type MuraIndex, readMura, type Split, withoutImages } from '../data/mur
 import { type PackedSplit, packSplit } from '../data/packed.ts';
 import type { Device } from '../gpu/device.ts';
 import type { NodeAdapter } from '../gpu/node.ts';
+import { cacheFolder } from '../gpu/node-cache-folder.ts';
 import { openDevice as openNodeDevice } from '../gpu/node-device.ts';
 import { nodeFiles } from '../io/node.ts';
 import { imageCache } from '../io/node-image-cache.ts';
-import { cacheFolder } from './cache-folder.ts';
 import type { Context } from './command.ts';
 import { softwareMemory } from './host-memory.ts';
 

@@ -1,13 +1,12 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { fileError, nodeFiles } from '../io/node.ts';
+import { cacheFolder } from '../gpu/node-cache-folder.ts';
+import { nodeFiles } from '../io/node.ts';
 import { download, hashFile } from '../io/node-download.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { findModel, models } from '../models/index.ts';
-import { cacheFolder } from './cache-folder.ts';
 import type { Context, Output } from './command.ts';
 import type { Options } from './options.ts';
+import { makeFoldersOf } from './output-folder.ts';
 import { asUsage } from './usage.ts';
 
 /** torchvision's file of a network. */
@@ -50,9 +49,7 @@ export async function run(options: Options<'weights fetch'>, context: Context): 
     if (found.startsWith(sha256)) return answer(found, false);
     throw new UserError(`${file} is another file: its SHA-256 ${found} does not begin with ${sha256}; remove it`);
   }
-  await mkdir(dirname(file), { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, 'make the folder', dirname(file));
-  });
+  await makeFoldersOf(file);
   const signal = context.interruption();
   const progress = context.progress(`fetching ${name}`, 'MB');
   const onProgress = (bytes: number, total: number | undefined) => {

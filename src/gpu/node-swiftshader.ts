@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { constants, homedir, tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliDecompress } from 'node:zlib';
 import { UserError } from '../base/errors.ts';
+import { cacheFolder } from './node-cache-folder.ts';
 
 const LOADER = 'libvulkan.so.1';
 const ICD = 'vk_swiftshader_icd.json';
@@ -69,10 +70,9 @@ export async function openSwiftShader(): Promise<() => void> {
 async function unpack(): Promise<string> {
   const root = join(dirname(createRequire(import.meta.url).resolve('@sparticuz/chromium')), '../..');
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-  const caches = [process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), tmpdir()];
   const faults: string[] = [];
-  for (const cache of caches) {
-    const folder = join(cache, 'murad', `swiftshader-${version}`);
+  for (const cache of [cacheFolder(), join(tmpdir(), 'murad')]) {
+    const folder = join(cache, `swiftshader-${version}`);
     try {
       if (!(await isWhole(folder))) await unpackInto(folder, join(root, 'bin/swiftshader.tar.br'));
       return folder;

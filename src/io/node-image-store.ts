@@ -1,7 +1,7 @@
-import { access, constants, mkdir, readdir, statfs, unlink } from 'node:fs/promises';
+import { readdir, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { fileError } from './node.ts';
+import { makeWritableFolder } from './node.ts';
 import { ImageShard, type ShardEntry } from './node-image-shard.ts';
 import type { Lock } from './node-lock.ts';
 import { waitForLock } from './node-wait-for-lock.ts';
@@ -18,12 +18,7 @@ export interface StoreOptions {
 
 /** Makes a folder that can be written to and takes its lock. Files that a killed process was writing are removed. */
 async function openFolder(folder: string, { note, signal }: StoreOptions): Promise<Lock> {
-  try {
-    await mkdir(folder, { recursive: true });
-    await access(folder, constants.W_OK);
-  } catch (error) {
-    throw fileError(error, 'write to the folder', folder);
-  }
+  await makeWritableFolder(folder);
   const lock = await waitForLock(
     join(folder, 'lock'),
     ({ pid }) => note(`process ${pid} is decoding the same images into ${folder}: waiting for it`),

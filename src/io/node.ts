@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../base/errors.ts';
 import type { FileContent, FileSystem } from '../base/files.ts';
@@ -33,6 +33,15 @@ async function named<T>(action: string, path: string, task: () => Promise<T>): P
   } catch (error) {
     throw fileError(error, action, path);
   }
+}
+
+/** Makes a folder that can be written to; returns the first of the folders that this took, undefined where it took none. */
+export async function makeWritableFolder(path: string): Promise<string | undefined> {
+  return named('write to the folder', path, async () => {
+    const first = await mkdir(path, { recursive: true });
+    await access(path, constants.W_OK);
+    return first;
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

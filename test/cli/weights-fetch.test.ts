@@ -82,6 +82,10 @@ describe('weights fetch', () => {
       /^.*mine\.pth is another file: its SHA-256 .*; remove it$/,
     );
     expect(readFileSync(out, 'utf8')).toBe('mine');
+    await expect(fetchWeights('densenet121', join(out, 'below.pth'))).rejects.toThrow(
+      /^cannot write to the folder .*mine\.pth: it exists already$/,
+    );
+    expect(asked).toEqual([]);
   });
 
   it('knows the networks', async () => {

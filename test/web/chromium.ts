@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
+import { cacheFolder } from '../../src/gpu/node-cache-folder.ts';
 
 /** Debian's, where it is installed. */
 const SYSTEM = '/usr/bin/chromium';
@@ -21,10 +21,9 @@ const CHANGED = ['TMPDIR', 'AWS_LAMBDA_JS_RUNTIME', 'LD_LIBRARY_PATH', 'FONTCONF
 async function unpack(): Promise<string> {
   const require = createRequire(import.meta.url);
   const { version } = require(join(dirname(require.resolve('@sparticuz/chromium')), '../../package.json'));
-  const caches = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'murad');
-  const folder = join(caches, `chromium-${version}`);
+  const folder = cacheFolder(`chromium-${version}`);
   if (existsSync(join(folder, 'chromium'))) return folder;
-  await mkdir(caches, { recursive: true });
+  await mkdir(dirname(folder), { recursive: true });
   const aside = mkdtempSync(`${folder}-`);
   const before = CHANGED.map((name) => [name, process.env[name]] as const);
   Object.assign(process.env, { TMPDIR: aside, AWS_LAMBDA_JS_RUNTIME: 'nodejs20.x' });
