@@ -54,14 +54,14 @@ export class ImageStore {
     }
   }
 
-  /** Whether the disk has room for so many bytes; a note where it has not. */
+  /** Whether the disk has room for so many bytes, as far as it tells; a note where it has not. */
   async hasRoom(bytes: number): Promise<boolean> {
     const { note } = this.#options;
-    const { bavail, bsize } = await statfs(this.#folder).catch((error: unknown) => {
-      throw fileError(error, 'look at', this.#folder);
-    });
-    const free = bavail * bsize;
-    if (bytes > free) {
+    const free = await statfs(this.#folder).then(
+      ({ bavail, bsize }) => bavail * bsize,
+      () => undefined,
+    );
+    if (free !== undefined && bytes > free) {
       const room = `${this.#folder} has ${gigabytes(free)} free, and they take ${gigabytes(bytes)}`;
       note(`the decoded images stay in memory: ${room}; name a folder on a larger disk with --cache`);
       return false;

@@ -268,6 +268,14 @@ describe('imageCache', () => {
     expect(contents()).toEqual({});
   });
 
+  it('writes where it cannot be told how much room there is', async () => {
+    const { statfs } = await import('node:fs/promises');
+    vi.mocked(statfs).mockRejectedValueOnce(Object.assign(new Error('no'), { code: 'ENOSYS' }));
+    expect(await planesOf(await load())).toEqual(await decoded());
+    expect(notes).toEqual([]);
+    expect(Object.keys(contents()).length).toBeGreaterThan(0);
+  });
+
   it('removes what a killed process was writing', async () => {
     await load();
     const whole = contents();
