@@ -56,7 +56,6 @@ async function runPart({ name, most, command, result }, config) {
   if (limit < LEAST) return { status: 'left out', reason: `no time left of ${values.minutes} minutes` };
   note(`${name}: at most ${limit.toFixed(0)} s`);
   const ended = await runChild(command(config), limit, note);
-  const about = { status: ended.fault ? 'failed' : 'done', seconds: ended.seconds };
   // A check that finds something wrong ends with exit code 1 and its result.
   let kept;
   try {
@@ -66,8 +65,8 @@ async function runPart({ name, most, command, result }, config) {
   }
   if (ended.fault) note(`${name}: ${ended.fault}`);
   return {
-    ...about,
     status: ended.fault ? 'failed' : 'done',
+    seconds: ended.seconds,
     ...(ended.fault ? { reason: ended.fault } : {}),
     ...(kept === undefined ? {} : { result: kept }),
   };

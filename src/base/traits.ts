@@ -1,3 +1,6 @@
+/** `software`: a driver that computes on the CPU; `embedded`: SwiftShader, as it comes with a browser or an npm package. */
+export type AdapterKind = 'hardware' | 'software' | 'embedded';
+
 /** Type in which maps and their gradients are stored; weights, statistics and sums are f32 in any case. */
 export type Precision = 'f32' | 'f16';
 

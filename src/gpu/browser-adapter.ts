@@ -1,5 +1,5 @@
 import { UserError } from '../base/errors.ts';
-import type { DeviceDescription } from './device.ts';
+import type { AdapterKind } from '../base/traits.ts';
 
 /** Chromium without a GPU process leaves a page's first request without an answer. */
 const LONGEST_WAIT_MS = 15_000;
@@ -7,7 +7,7 @@ const LONGEST_WAIT_MS = 15_000;
 /** An adapter as a browser tells of it, which is less than Dawn tells Node. */
 export interface BrowserAdapter {
   readonly adapter: GPUAdapter;
-  readonly kind: DeviceDescription['kind'];
+  readonly kind: AdapterKind;
   /** The device, or the architecture where the browser does not name it, e.g. `nvidia ada`. */
   readonly name: string;
   /** What else the browser says of the driver; often nothing. */
@@ -15,7 +15,7 @@ export interface BrowserAdapter {
 }
 
 /** `embedded` is the SwiftShader that comes with a browser: it takes seconds to compile a kernel with workgroup memory. */
-function kindOf({ architecture, device, description, isFallbackAdapter }: GPUAdapterInfo): BrowserAdapter['kind'] {
+function kindOf({ architecture, device, description, isFallbackAdapter }: GPUAdapterInfo): AdapterKind {
   if (/swiftshader/i.test(`${architecture} ${device} ${description}`)) return 'embedded';
   return isFallbackAdapter || /llvmpipe|lavapipe|basic render/i.test(description) ? 'software' : 'hardware';
 }

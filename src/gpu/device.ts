@@ -1,14 +1,14 @@
 import { DeviceLostError, InternalError, OutOfMemoryError } from '../base/errors.ts';
 import { mebibytes } from '../base/figures.ts';
 import { roundUp } from '../base/shape.ts';
-import type { AdapterTraits, Precision } from '../base/traits.ts';
+import type { AdapterKind, AdapterTraits, Precision } from '../base/traits.ts';
 import { findMatrices } from './matrices.ts';
 import { PipelineCache } from './pipelines.ts';
 import type { ShaderLoader } from './shader.ts';
 
 export interface DeviceDescription {
   readonly adapter: string;
-  readonly kind: 'hardware' | 'software' | 'embedded';
+  readonly kind: AdapterKind;
   /**
    * `f16`: maps and their gradients are stored in f16, where the adapter can, and multiplied in f16 where it has matrix
    * units for it; weights, statistics and all sums are f32. Default `f32`.

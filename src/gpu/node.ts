@@ -1,8 +1,6 @@
 import { InternalError, UserError } from '../base/errors.ts';
-import type { Precision } from '../base/traits.ts';
+import type { AdapterKind, Precision } from '../base/traits.ts';
 import { openSwiftShader, systemHasVulkan } from './node-swiftshader.ts';
-
-export type AdapterKind = 'hardware' | 'software' | 'embedded';
 
 export interface NodeAdapter {
   adapter: GPUAdapter;

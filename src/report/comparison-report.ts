@@ -2,11 +2,11 @@ import { millions } from '../base/figures.ts';
 import type { ComparedRun, Comparison, KappaDifference, Measured } from '../train/comparison.ts';
 import type { MeasuredRun } from '../train/measured-run.ts';
 import { rankPredictions, score, studyPredictions } from '../train/metrics.ts';
-import { fixed, regionTitle, trainingTime, withInterval } from '../train/score-text.ts';
+import { fixed, regionTitle, trainingTime } from '../train/score-text.ts';
 import { Charts } from './charts.ts';
 import { type Cell, folded, type Html, html, section, table } from './html.ts';
 import { page } from './page.ts';
-import { epochChart, figure, rocChart, SCORE_TITLES, scoreCell, scoreCells } from './sections.ts';
+import { epochChart, kappaChart, type NamedKappa, rocChart, SCORE_TITLES, scoreCell, scoreCells } from './sections.ts';
 
 function runRows(run: ComparedRun): Cell[][] {
   const { published: paper } = run;
@@ -32,21 +32,13 @@ const named = ({ runs, ensembles }: Comparison): { name: string; measured: Measu
   ...ensembles.map((ensemble) => ({ name: ensemble.ensemble, measured: ensemble, paper: undefined })),
 ];
 
-function kappaChart(charts: Charts, comparison: Comparison): Html {
-  const rows = named(comparison).map(({ name, measured, paper }) => {
-    const interval = measured.intervals.studies.kappa;
-    const title = `${name}: ${withInterval(measured.studies.kappa, interval)}`;
-    return { name, value: measured.studies.kappa, low: interval?.low, high: interval?.high, published: paper, title };
-  });
-  const lowest = Math.min(0, ...rows.flatMap(({ value, low }) => [value ?? 0, low ?? 0]));
-  const label = `kappa of the studies with intervals: ${rows.map(({ title }) => title).join('; ')}`;
-  const chart = charts.intervals({
-    label,
-    axis: { label: 'kappa', domain: [Math.max(-1, lowest), 1], ticks: 6 },
-    rows,
-  });
-  return figure('Kappa of the studies; diamonds: the paper, on MURA', chart);
-}
+const kappasOf = (comparison: Comparison): NamedKappa[] =>
+  named(comparison).map(({ name, measured: { studies, intervals }, paper }) => ({
+    name,
+    value: studies.kappa,
+    interval: intervals.studies.kappa,
+    published: paper,
+  }));
 
 function regionTable(comparison: Comparison): Html {
   const all = named(comparison);
@@ -122,7 +114,7 @@ export function comparisonReport(comparison: Comparison, measured: readonly Meas
     'Scores',
     scores,
     html`<div class="row">
-${kappaChart(charts, comparison)}${rocChart(charts, 'ROC of the studies; dots: threshold 0.5', readings)}</div>`,
+${kappaChart(charts, kappasOf(comparison))}${rocChart(charts, 'ROC of the studies; dots: threshold 0.5', readings)}</div>`,
   )}${section('Kappa by region', regionTable(comparison))}${
     comparison.ensembles.length > 0 ? section('Ensembles', ensembleSection(comparison)) : ''
   }${section('Calibration', calibrationTable(comparison))}${section(

@@ -40,7 +40,7 @@ export function scoresTable(evaluation: Evaluation, intervals: BootstrapEvaluati
   );
 }
 
-export const figure = (caption: string, ...contents: readonly Html[]): Html =>
+const figure = (caption: string, ...contents: readonly Html[]): Html =>
   html`<figure><figcaption>${caption}</figcaption>${contents}</figure>\n`;
 
 /** A reading under the name that the charts show. */
@@ -96,24 +96,20 @@ ${row('normal', [trueNegative, falsePositive])}${row('abnormal', [falseNegative,
 `;
 }
 
-/** Kappa of the studies of each region, beside the paper's where there is one. */
-export function regionChart(
-  charts: Charts,
-  { regions }: Evaluation,
-  intervals: BootstrapEvaluation,
-  published: Readonly<Record<string, number>>,
-): Html {
-  const rows = Object.entries(regions).map(([region, { studies }]) => {
-    const interval = intervals.regions[region]?.studies.kappa;
-    const name = `${regionTitle(region)}, ${studies.count} studies`;
-    return {
-      name,
-      value: studies.kappa,
-      low: interval?.low,
-      high: interval?.high,
-      published: published[region],
-      title: `${name}: ${withInterval(studies.kappa, interval)}`,
-    };
+/** Kappa of the studies of a run, an ensemble or a region. */
+export interface NamedKappa {
+  readonly name: string;
+  readonly value: number | null;
+  readonly interval: Interval | null | undefined;
+  /** The paper's. */
+  readonly published: number | undefined;
+}
+
+/** Kappas of studies with their intervals, beside the paper's where there is one. */
+export function kappaChart(charts: Charts, kappas: readonly NamedKappa[]): Html {
+  const rows = kappas.map(({ name, value, interval, published }) => {
+    const title = `${name}: ${withInterval(value, interval)}`;
+    return { name, value, low: interval?.low, high: interval?.high, published, title };
   });
   const lowest = Math.min(0, ...rows.flatMap(({ value, low }) => [value ?? 0, low ?? 0]));
   const chart = charts.intervals({
@@ -123,6 +119,22 @@ export function regionChart(
   });
   const paper = rows.some((row) => row.published !== undefined) ? '; diamonds: the paper, on MURA' : '';
   return figure(`Kappa of the studies${paper}`, chart);
+}
+
+/** Kappa of the studies of each region. */
+export function regionChart(
+  charts: Charts,
+  { regions }: Evaluation,
+  intervals: BootstrapEvaluation,
+  published: Readonly<Record<string, number>>,
+): Html {
+  const kappas = Object.entries(regions).map(([region, { studies }]) => ({
+    name: `${regionTitle(region)}, ${studies.count} studies`,
+    value: studies.kappa,
+    interval: intervals.regions[region]?.studies.kappa,
+    published: published[region],
+  }));
+  return kappaChart(charts, kappas);
 }
 
 const epochAxis = (epochs: readonly number[]): Axis => {

@@ -1,11 +1,12 @@
 /** What the page asks of the worker that holds the GPU, and what it is told. Plain data that can be posted. */
 
+import type { AdapterKind } from '../../src/base/traits.ts';
 import type { EpochMetrics } from '../../src/train/run-state.ts';
 import type { KernelReport, StepReport } from './bench-report.ts';
 
 export interface AdapterReport {
   readonly name: string;
-  readonly kind: 'hardware' | 'software' | 'embedded';
+  readonly kind: AdapterKind;
   readonly driver: string;
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
