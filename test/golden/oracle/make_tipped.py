@@ -30,38 +30,60 @@ DIGITS = 9
 relu = functional.relu
 
 
-def run(label, dtype, tipped=()):
-    """Inputs of all ReLUs in the first step, and the rows, with the elements (layer, position) of `tipped` negated."""
-    name, aux = zoo.split_label(label)
-    model = formula.fill_model(zoo.build(name, 1, aux=aux), zoo.gain(name)).to(dtype)
-    zoo.dropout_off(model)
-    model.train()
-    inputs = []
+class Tipping:
+    """Stands for functional.relu while a network runs: records every ReLU's input, with the elements (layer, position) of `tipped` negated."""
 
-    def recorded(x, inplace=False):
+    def __init__(self, tipped):
+        self.tipped = tipped
+        self.inputs = []
+
+    def __call__(self, x, inplace=False):
         to_other_side = torch.zeros_like(x)
-        for layer, position in tipped:
-            if layer == len(inputs):
+        for layer, position in self.tipped:
+            if layer == len(self.inputs):
                 to_other_side.view(-1)[position] = -2 * x.detach().reshape(-1)[position]
-        inputs.append(x.detach().clone())
+        self.inputs.append(x.detach().clone())
         return relu(x + to_other_side)
 
-    x = torch.from_numpy(formula.input_tensor(zoo.fixture_shape(name, aux), zoo.input_key(label, "train"))).to(dtype)
+    def __enter__(self):
+        functional.relu = self
+        return self
+
+    def __exit__(self, *_):
+        functional.relu = relu
+
+
+def prepared(label, mode, dtype):
+    """Model, images and labels of a fixture's part, `train` or `eval`."""
+    name, aux = zoo.split_label(label)
+    model = formula.fill_model(zoo.build(name, 1, aux=aux), zoo.gain(name)).to(dtype)
+    x = torch.from_numpy(formula.input_tensor(zoo.fixture_shape(name, aux), zoo.input_key(label, mode))).to(dtype)
     target = torch.tensor([[float(t)] for t in zoo.fixture_target(name, aux)], dtype=dtype)
+    return model, x, target
+
+
+def run(label, dtype, tipped=()):
+    """Inputs of all ReLUs in the first step, and what is recorded of the steps."""
+    model, x, target = prepared(label, "train", dtype)
+    zoo.dropout_off(model)
+    model.train()
     parameters = [(k, p, array(p).reshape(-1).copy()) for k, p in model.named_parameters()]
     picks = {k: formula.picks(k, start.size) for k, _, start in parameters}
     adam = torch.optim.Adam(model.parameters(), lr=LR)
-    functional.relu = recorded
     losses = []
-    for step in range(STEPS):
+
+    def step():
         adam.zero_grad(set_to_none=True)
         loss = loss_of(model(x), target)
         loss.backward()
         losses.append(loss.item())
-        functional.relu = relu
         adam.step()
-        if step == 0:
-            rows = [first(array(p.grad).reshape(-1), array(p).reshape(-1) - start, picks[k]) for k, p, start in parameters]
+
+    with Tipping(tipped) as tipping:
+        step()
+    rows = [first(array(p.grad).reshape(-1), array(p).reshape(-1) - start, picks[k]) for k, p, start in parameters]
+    for _ in range(1, STEPS):
+        step()
     for row, (k, p, start) in zip(rows, parameters):
         after = array(p).reshape(-1)
         row["adam3"] = {
@@ -72,54 +94,33 @@ def run(label, dtype, tipped=()):
         }
     losses.append(loss_of(model(x), target).item())
     logits = logits_of(model.eval()(x))["logits"]
-    return inputs, {"losses": losses, "after_eval_logits": logits, "rows": short(rows, DIGITS)}
+    return tipping.inputs, {"losses": losses, "after_eval_logits": logits, "rows": short(rows, DIGITS)}
 
 
 def run_eval(label, dtype, tipped=()):
-    """Inputs of all ReLUs in evaluation mode, and the gradients' rows (None: not in the graph), elements negated as above."""
-    name, aux = zoo.split_label(label)
-    model = formula.fill_model(zoo.build(name, 1, aux=aux), zoo.gain(name)).to(dtype).eval()
-    inputs = []
-
-    def recorded(x, inplace=False):
-        to_other_side = torch.zeros_like(x)
-        for layer, position in tipped:
-            if layer == len(inputs):
-                to_other_side.view(-1)[position] = -2 * x.detach().reshape(-1)[position]
-        inputs.append(x.detach().clone())
-        return relu(x + to_other_side)
-
-    x = torch.from_numpy(formula.input_tensor(zoo.fixture_shape(name, aux), zoo.input_key(label, "eval"))).to(dtype)
-    target = torch.tensor([[float(t)] for t in zoo.fixture_target(name, aux)], dtype=dtype)
-    functional.relu = recorded
-    loss_of(model(x), target).backward()
-    functional.relu = relu
+    """Inputs of all ReLUs in evaluation mode, and the gradients' rows (None: not in the graph)."""
+    model, x, target = prepared(label, "eval", dtype)
+    model.eval()
+    with Tipping(tipped) as tipping:
+        loss_of(model(x), target).backward()
     rows = []
     for key, parameter in model.named_parameters():
         if parameter.grad is None:
             rows.append(None)
             continue
         gradient = array(parameter.grad).reshape(-1)
-        at = formula.picks(key, gradient.size)
-        rows.append({"l2": norm(gradient), "dot": formula.dot(gradient), "pick": gradient[at].tolist()})
-    return inputs, short(rows, DIGITS)
+        rows.append(gradient_row(gradient, formula.picks(key, gradient.size)))
+    return tipping.inputs, {"rows": short(rows, DIGITS)}
 
 
-def main_eval(label, sigmas, layer):
-    exact, _ = run_eval(label, torch.float64)
-    single, _ = run_eval(label, torch.float32)
-    near = [n for n in could_tip(exact, single, sigmas) if n[0] == layer]
-    branches = []
-    for size in range(1, len(near) + 1):
-        for chosen in itertools.combinations(range(len(near)), size):
-            branches.append({"tipped": list(chosen), "rows": run_eval(label, torch.float64, [near[i][:2] for i in chosen])[1]})
-    write(label, label + "_tipped_eval.json.gz", sigmas, near, branches)
+def gradient_row(gradient, at):
+    return {"l2": norm(gradient), "dot": formula.dot(gradient), "pick": gradient[at].tolist()}
 
 
 def first(gradient, delta, at):
     """Row of a parameter after the first step."""
     adam1 = {"delta_l2": norm(delta), "delta_dot": formula.dot(delta), "delta_pick": delta[at].tolist()}
-    return {"l2": norm(gradient), "dot": formula.dot(gradient), "pick": gradient[at].tolist(), "adam1": adam1}
+    return {**gradient_row(gradient, at), "adam1": adam1}
 
 
 def could_tip(exact, single, sigmas):
@@ -132,11 +133,20 @@ def could_tip(exact, single, sigmas):
     return found
 
 
-def write(label, name, sigmas, near, branches):
+def write(runner, label, suffix, sigmas, layer=None):
+    """Writes what `runner` gives for every subset of the inputs that could tip, of one layer or of all."""
+    exact, _ = runner(label, torch.float64)
+    single, _ = runner(label, torch.float32)
+    near = [n for n in could_tip(exact, single, sigmas) if layer in (None, n[0])]
+    branches = []
+    for size in range(1, len(near) + 1):
+        for chosen in itertools.combinations(range(len(near)), size):
+            _, found = runner(label, torch.float64, [near[i][:2] for i in chosen])
+            branches.append({"tipped": list(chosen), **found})
     elements = [dict(zip(("layer", "position", "value", "noise"), short(n))) for n in near]
     tipped = {"model": label, "torch": torch.__version__, "sigmas": sigmas, "elements": elements, "branches": branches}
     text = json.dumps(tipped, separators=(",", ":"))
-    out = os.path.join(HERE, "..", "networks", name)
+    out = os.path.join(HERE, "..", "networks", label + suffix + ".json.gz")
     with open(out, "wb") as file, gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
         packed.write(text.encode())
     print(label, elements, len(text))
@@ -147,19 +157,10 @@ def main():
     for argument in sys.argv[1:] or ["densenet121"]:
         if argument.startswith("eval:"):
             _, label, sigmas, layer = argument.split(":")
-            main_eval(label, float(sigmas), int(layer))
-            continue
-        label, _, given = argument.partition(":")
-        sigmas = float(given or 2)
-        exact, _ = run(label, torch.float64)
-        single, _ = run(label, torch.float32)
-        near = could_tip(exact, single, sigmas)
-        branches = []
-        for size in range(1, len(near) + 1):
-            for chosen in itertools.combinations(range(len(near)), size):
-                _, found = run(label, torch.float64, [near[i][:2] for i in chosen])
-                branches.append({"tipped": list(chosen), **found})
-        write(label, label + "_tipped.json.gz", sigmas, near, branches)
+            write(run_eval, label, "_tipped_eval", float(sigmas), int(layer))
+        else:
+            label, _, given = argument.partition(":")
+            write(run, label, "_tipped", float(given or 2))
 
 
 if __name__ == "__main__":
