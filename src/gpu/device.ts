@@ -40,7 +40,7 @@ export class Device {
   #fault: Error | undefined;
   #lost = false;
   #destroyed = false;
-  /** The buffers of the allocation that is being made; see allocate. */
+  /** The buffers of the allocation that is being made; see allocate and allOrNone. */
   #making: GPUBuffer[] | undefined;
 
   private constructor(gpu: GPUDevice, traits: AdapterTraits, description: DeviceDescription, load: ShaderLoader) {
@@ -115,6 +115,23 @@ export class Device {
     this.live.bytes += size;
     this.#making?.push(buffer);
     return buffer;
+  }
+
+  /** Makes all buffers that `make` creates, or none where it throws. `make` is synchronous. */
+  allOrNone<T>(make: () => T): T {
+    const around = this.#making;
+    const made: GPUBuffer[] = [];
+    this.#making = made;
+    try {
+      const value = make();
+      around?.push(...made);
+      return value;
+    } catch (error) {
+      for (const buffer of made) this.destroyBuffer(buffer);
+      throw error;
+    } finally {
+      this.#making = around;
+    }
   }
 
   /**

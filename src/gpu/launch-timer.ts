@@ -60,13 +60,31 @@ export class LaunchTimer {
 
   async #measurePart(count: number, encode: Encode, expected: number): Promise<Float64Array> {
     const { gpu } = this.#device;
+    const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
+    const resolved = this.#device.createBuffer('timestamps', 16 * count, usage);
     const querySet = gpu.createQuerySet({ type: 'timestamp', count: 2 * count });
-    const bytes = 16 * count;
-    const resolved = this.#device.createBuffer(
-      'timestamps',
-      bytes,
-      GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-    );
+    try {
+      const stamps = await this.#stampsOf(count, encode, expected, { querySet, resolved });
+      const [first = 0n] = stamps;
+      this.#expected += Number((stamps[2 * count - 1] ?? 0n) - first) / 1e6;
+      return Float64Array.from({ length: count }, (_, index) => {
+        const [begin = 0n, end = 0n] = stamps.subarray(2 * index, 2 * index + 2);
+        return Number(end - begin) / 1e9;
+      });
+    } finally {
+      querySet.destroy();
+      this.#device.destroyBuffer(resolved);
+    }
+  }
+
+  /** Runs the dispatches; when each began and ended, in nanoseconds. */
+  async #stampsOf(
+    count: number,
+    encode: Encode,
+    expected: number,
+    { querySet, resolved }: { querySet: GPUQuerySet; resolved: GPUBuffer },
+  ): Promise<BigUint64Array> {
+    const { gpu } = this.#device;
     const encoder = gpu.createCommandEncoder();
     for (let index = 0; index < count; index++) {
       const pass = encoder.beginComputePass({
@@ -78,14 +96,6 @@ export class LaunchTimer {
     encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
     gpu.queue.submit([encoder.finish()]);
     if (expected > SHORTEST_SLEEP) await new Promise((resolve) => setTimeout(resolve, expected + LATE));
-    const stamps = new BigUint64Array(await this.#device.read(resolved, 0, bytes));
-    querySet.destroy();
-    this.#device.destroyBuffer(resolved);
-    const [first = 0n] = stamps;
-    this.#expected += Number((stamps[2 * count - 1] ?? 0n) - first) / 1e6;
-    return Float64Array.from({ length: count }, (_, index) => {
-      const [begin = 0n, end = 0n] = stamps.subarray(2 * index, 2 * index + 2);
-      return Number(end - begin) / 1e9;
-    });
+    return new BigUint64Array(await this.#device.read(resolved, 0, resolved.size));
   }
 }

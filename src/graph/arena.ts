@@ -43,7 +43,9 @@ export class Arena {
     this.#device = device;
     this.layout = layout;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    this.#buffers = layout.chunks.map((elements) => device.createBuffer(label, 4 * elements, usage));
+    this.#buffers = device.allOrNone(() =>
+      layout.chunks.map((elements) => device.createBuffer(label, 4 * elements, usage)),
+    );
     // Without robustness a buffer starts as whatever its memory held.
     this.clear();
     this.#storages = layout.chunks.map((_, chunk) => ({ label, chunk }));

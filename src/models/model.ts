@@ -119,8 +119,10 @@ export class Model {
         this.specs.filter((spec) => spec.kind === kind),
         device.traits.maxBindingBytes,
       );
-    this.parameters = new Arena(device, 'parameters', layoutOf('parameter'));
-    this.statistics = new Arena(device, 'statistics', layoutOf('statistics'));
+    [this.parameters, this.statistics] = device.allOrNone(() => [
+      new Arena(device, 'parameters', layoutOf('parameter')),
+      new Arena(device, 'statistics', layoutOf('statistics')),
+    ]);
     this.#seed = options.seed ?? 0;
     this.#empty = new Set(this.specs);
     if (options.initialise !== false) this.#initialise();

@@ -44,9 +44,11 @@ export class AdamState {
 
   constructor(model: Model) {
     const { device, parameters } = model;
-    this.first = new Arena(device, 'Adam, first moment', parameters.layout);
-    this.second = new Arena(device, 'Adam, second moment', parameters.layout);
-    this.scaler = device.traits.storesHalves ? createScaler(device) : undefined;
+    [this.first, this.second, this.scaler] = device.allOrNone(() => [
+      new Arena(device, 'Adam, first moment', parameters.layout),
+      new Arena(device, 'Adam, second moment', parameters.layout),
+      device.traits.storesHalves ? createScaler(device) : undefined,
+    ]);
   }
 
   /** Forgets the moments, as an optimiser does that is made anew; the run's steps are counted on. */

@@ -1,5 +1,9 @@
 import { expect, test, vi } from 'vitest';
 import { InternalError, OutOfMemoryError } from '../../src/base/errors.ts';
+import { Arena } from '../../src/graph/arena.ts';
+import { findModel } from '../../src/models/index.ts';
+import { Model } from '../../src/models/model.ts';
+import { AdamState } from '../../src/train/adam-state.ts';
 import { useDevice } from '../support/use-device.ts';
 
 const MIB = 2 ** 20;
@@ -29,6 +33,40 @@ test('an error of the caller is its own, and leaves nothing', async () => {
   });
   await expect(failed).rejects.toThrow('of the caller');
   expect(device().live).toEqual({ buffers: 0, bytes: 0 });
+});
+
+test('an arena is made whole or not at all, within an allocation too', async () => {
+  const layout = { chunks: [4 * MIB, 8 * MIB, 8 * MIB], places: new Map() };
+  const arena = () => new Arena(device(), 'some', layout);
+  expect(arena).toThrow(OutOfMemoryError);
+  expect(device().live).toEqual({ buffers: 0, bytes: 0 });
+  const failed = device().allocate(() => {
+    buffers(16);
+    arena();
+  });
+  await expect(failed).rejects.toThrow('some needs 32 MiB beside the 48 MiB in use');
+  expect(device().live).toEqual({ buffers: 0, bytes: 0 });
+});
+
+test('a network, and the state of Adam, is made whole or not at all', () => {
+  const { live } = device();
+  /** Makes it where 16 bytes are missing. */
+  const expectNone = (make: () => { destroy(): void }) => {
+    const before = live.bytes;
+    const made = make();
+    const needed = live.bytes - before;
+    made.destroy();
+    const ballast = buffers(64 * MIB - before - needed + 16);
+    const held = { ...live };
+    expect(make).toThrow(OutOfMemoryError);
+    expect(live).toEqual(held);
+    for (const buffer of ballast) device().destroyBuffer(buffer);
+  };
+  const makeModel = () => new Model(device(), findModel('mobilenet_v2'), { initialise: false });
+  expectNone(makeModel);
+  const model = makeModel();
+  expectNone(() => new AdamState(model));
+  model.destroy();
 });
 
 test('memory that the GPU does not give is an OutOfMemoryError, and leaves nothing', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { LaunchTimer } from '../../src/gpu/launch-timer.ts';
 import { openAdapter } from '../../src/gpu/node.ts';
@@ -60,5 +60,29 @@ describe.each([
     expect(long).toBeGreaterThan(short);
     expect(await timer.measure(0, () => {})).toHaveLength(0);
     device.check();
+  });
+
+  test('a measure that fails leaves nothing', async () => {
+    const { gpu, live } = device;
+    const before = { ...live };
+    const destroyed = vi.fn();
+    const make = gpu.createQuerySet.bind(gpu);
+    const made = vi.spyOn(gpu, 'createQuerySet').mockImplementation((descriptor) => {
+      const querySet = make(descriptor);
+      const destroy = querySet.destroy.bind(querySet);
+      querySet.destroy = () => {
+        destroyed();
+        return destroy();
+      };
+      return querySet;
+    });
+    const failing = new LaunchTimer(device).measure(1, () => {
+      throw new Error('of the caller');
+    });
+    await expect(failing).rejects.toThrow('of the caller');
+    expect(live).toEqual(before);
+    expect(made).toHaveBeenCalledTimes(timestamps ? 1 : 0);
+    expect(destroyed).toHaveBeenCalledTimes(timestamps ? 1 : 0);
+    made.mockRestore();
   });
 });
