@@ -16,12 +16,9 @@ export type Interleave = (kinds: readonly Run[], rounds: number) => Promise<Timi
 /** A Timing of something that was run once. */
 export const single = (seconds: number): Timing => ({ median: seconds, lower: seconds, upper: seconds, runs: 1 });
 
-/** Of more rounds than this the fastest and the slowest runs are left out, so many each. */
-const MANY = { rounds: 12, leftOut: 2 };
-
 /**
  * Times several kinds of run in turn, one of each a round, so that what disturbs the machine for a while disturbs all
- * alike; one round before is not counted. Of more than 12 rounds the two fastest and the two slowest runs are left out.
+ * alike; one round before is not counted.
  */
 export async function interleave(kinds: readonly Run[], rounds: number): Promise<Timing[]> {
   const samples = kinds.map((): number[] => []);
@@ -36,8 +33,7 @@ export async function interleave(kinds: readonly Run[], rounds: number): Promise
 
 /** Median and quartiles, each a run that was timed. */
 function summarise(samples: readonly number[]): Timing {
-  const leftOut = samples.length > MANY.rounds ? MANY.leftOut : 0;
-  const sorted = samples.toSorted((a, b) => a - b).slice(leftOut, samples.length - leftOut);
+  const sorted = samples.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] as number;
   return { median: at(0.5), lower: at(0.25), upper: at(0.75), runs: samples.length };
 }

@@ -41,6 +41,8 @@ async function sample(run: Run, rounds: number): Promise<Timing> {
     min_cpu_time: 0,
     warmup_threshold: -1,
     gc: false,
+    // By default the two fastest and the two slowest of more than 12 runs are not counted.
+    samples_threshold: rounds,
   });
   return { median: p50 / 1e9, lower: p25 / 1e9, upper: p75 / 1e9, runs: rounds };
 }
