@@ -189,7 +189,11 @@ const train = {
     'validation measure that chooses best.safetensors',
     'loss',
   ),
-  earlyStop: optional('N', positiveWhole, 'end after N epochs without a better one by the measure of --best'),
+  earlyStop: optional(
+    'N',
+    positiveWhole,
+    'end after N epochs without a better one by the measure of --best; those of --freeze-epochs do not count',
+  ),
   saveMinutes: value('N', positive, 'save within an epoch too, every N minutes', 10),
   noFuse,
   precision,

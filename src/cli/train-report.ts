@@ -1,5 +1,5 @@
 import { figure } from '../base/figures.ts';
-import { isStoppedEarly, type LoopEvents, type LoopOptions } from '../train/loop.ts';
+import { isStoppedEarly, type LoopEvents, type Stopping } from '../train/loop.ts';
 import { type EpochMetrics, type RunProgress, whereItStands } from '../train/run-state.ts';
 import { fixed } from '../train/score-text.ts';
 import type { Context, Output, Progress } from './command.ts';
@@ -59,14 +59,11 @@ export class TrainReport implements Omit<LoopEvents, 'save'> {
 }
 
 /** What is printed of a run that has ended. */
-export function summary(
-  path: string,
-  progress: RunProgress,
-  { epochs, earlyStop }: Pick<LoopOptions, 'epochs' | 'earlyStop'>,
-): Output {
+export function summary(path: string, progress: RunProgress, stopping: Stopping): Output {
+  const { epochs, earlyStop } = stopping;
   const best = progress.history.find(({ epoch }) => epoch === progress.best?.epoch);
   const lines = [best ? `best epoch ${best.epoch}: ${scores(best)}` : 'no epoch is complete', `run folder: ${path}`];
-  if (isStoppedEarly(progress, { epochs, earlyStop })) {
+  if (isStoppedEarly(progress, stopping)) {
     lines.push(`ended early: ${earlyStop} epochs without a better one; a larger --early-stop goes on`);
   } else if (progress.epoch < epochs)
     lines.push(`${progress.epoch} of ${epochs} epochs are complete; go on with ${resumeCommand(path)}`);

@@ -8,7 +8,7 @@ import type { WeightsFile } from '../models/weights-file.ts';
 import { AdamState } from '../train/adam-state.ts';
 import type { ChoicesFile } from '../train/choices-file.ts';
 import { classWeights, imageWeights } from '../train/class-weights.ts';
-import { type LoopOptions, startOfRun, trainLoop } from '../train/loop.ts';
+import { type LoopOptions, type Stopping, startOfRun, trainLoop } from '../train/loop.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { type RunProgress, unpackState } from '../train/run-state.ts';
 import type { TrainingStep } from '../train/step.ts';
@@ -99,8 +99,14 @@ export async function train(run: Run): Promise<Output> {
   const start = await begin(run, model, plans.step, images, choicesInForce(choices, plansOf(plans)));
   const progress = await trainPhases({ run, model, adam, images, choices }, plans, start);
   device.destroy();
-  return summary(folder.path, progress, { epochs: settings.epochs, earlyStop: settings.early_stop ?? undefined });
+  return summary(folder.path, progress, stoppingOf(settings));
 }
+
+const stoppingOf = ({ epochs, early_stop: earlyStop, freeze_epochs: frozenEpochs }: Settings): Stopping => ({
+  epochs,
+  earlyStop: earlyStop ?? undefined,
+  frozenEpochs: frozenEpochs ?? undefined,
+});
 
 /** Writes the config and the kernels, and takes over the state of a run that goes on. Returns where training begins. */
 async function begin(
@@ -200,13 +206,13 @@ function trainPhase(
   const { folder, settings, options, context, signal } = run;
   const records = images.train.split.images;
   const loop: LoopOptions = {
+    ...stoppingOf(settings),
     epochs: until,
     seed: settings.seed,
     maxRotation: settings.max_rotation ?? undefined,
     plateauPatience: settings.plateau_patience,
     best: settings.best,
     maxSteps: options.maxSteps,
-    earlyStop: settings.early_stop ?? undefined,
     saveSeconds: 60 * settings.save_minutes,
   };
   const save = async (at: RunProgress) => {

@@ -26,6 +26,8 @@ export interface LoopOptions {
   readonly maxSteps: number | undefined;
   /** Ends after so many epochs without a better one, by the measure `best`. */
   readonly earlyStop: number | undefined;
+  /** The first epochs, in which a part of the weights is frozen and which are not counted for that; default: 0. */
+  readonly frozenEpochs?: number | undefined;
   /** Saves within an epoch, each time so many seconds have gone by since the last save. */
   readonly saveSeconds: number;
 }
@@ -67,11 +69,15 @@ export const startOfRun = (learningRate: number): RunProgress => ({
   history: [],
 });
 
+/** What decides whether a run ends early. */
+export type Stopping = Pick<LoopOptions, 'epochs' | 'earlyStop' | 'frozenEpochs'>;
+
 /** Whether a run ended before its last epoch because no epoch became better for too long. */
 export const isStoppedEarly = (
   { epoch, best }: RunProgress,
-  { epochs, earlyStop }: Pick<LoopOptions, 'epochs' | 'earlyStop'>,
-): boolean => earlyStop !== undefined && best !== null && epoch < epochs && epoch - best.epoch >= earlyStop;
+  { epochs, earlyStop, frozenEpochs = 0 }: Stopping,
+): boolean =>
+  earlyStop !== undefined && best !== null && epoch < epochs && epoch - Math.max(best.epoch, frozenEpochs) >= earlyStop;
 
 /**
  * Trains from `start` to the end, epoch by epoch, and returns where it ended: within an epoch where the steps are used up

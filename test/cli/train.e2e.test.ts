@@ -261,6 +261,19 @@ describeOnFastAdapter('the same bits', () => {
     expect(JSON.parse(text('recipe', 'config.json'))).toMatchObject({ ...recorded, early_stop: 1 });
   });
 
+  test('an early stop counts from where the features are freed', async () => {
+    // At such a rate no frozen epoch is better than the first.
+    const recipe =
+      '--epochs 5 --freeze-epochs 3 --early-stop 1 --best kappa --lr 1e-30 --pretrained whole/best.safetensors';
+    const words = [...SMALL, ...MODEL, '--limit', '12', ...recipe.split(' ')];
+    await murad(folder, 'train', ...words, '--out', 'freed');
+    expect(metrics('freed').length).toBeGreaterThan(3);
+    await murad(folder, 'train', ...words, '--out', 'freed-later', '--max-steps', '8');
+    expect(metrics('freed-later')).toHaveLength(2);
+    expect((await murad(folder, 'train', '--resume', 'freed-later')).code).toBe(0);
+    expect(outcome('freed-later')).toEqual(outcome('freed'));
+  });
+
   test('a run goes on with no other options and no other data', async () => {
     const refuse = async (...words: string[]) => {
       const { code, stdout, stderr } = await murad(folder, 'train', '--resume', 'whole', ...words);

@@ -131,6 +131,17 @@ test('a run ends early after so many epochs that are no better', async () => {
   expect((await train({ epochs: 10, earlyStop: 5 }, end)).end).toMatchObject({ epoch: 6 });
 });
 
+test('epochs in which features are frozen do not end a run early', async () => {
+  const options = { epochs: 10, earlyStop: 3, frozenEpochs: 5 };
+  // The first epoch is the best, and the sixth the first that counts.
+  const { saved, end } = await train(options);
+  expect(end).toMatchObject({ epoch: 8, best: { epoch: 1 } });
+  expect(isStoppedEarly(end, options)).toBe(true);
+  for (const at of saved) expect((await train(options, at)).end).toEqual(end);
+  // Within the frozen phase, whose last epoch is the loop's.
+  expect((await train({ ...options, epochs: 5 })).end).toMatchObject({ epoch: 5 });
+});
+
 test('a loss that is not finite names the step, the rate and what is saved', async () => {
   const parts = partsWith(idle(), () => {});
   let steps = 0;
