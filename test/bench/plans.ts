@@ -4,15 +4,8 @@ import { type External, planGraph } from '../../src/graph/plan.ts';
 import { adam, STEP_WORDS } from '../../src/kernels/adam.ts';
 import { conv2d } from '../../src/kernels/conv2d/index.ts';
 import { activate } from '../../src/kernels/elementwise.ts';
+import { SOFTWARE_TRAITS } from '../support/traits.ts';
 
-const TRAITS = {
-  kind: 'software',
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 27,
-  workgroupBytes: 16384,
-  workgroupThreads: 256,
-  expectedFlops: 1e10,
-} as const;
 const GEOMETRY = { stride: [1, 1], padding: [1, 1], groups: 1 } as const;
 
 /** A convolution, its activation, their backward pass and Adam, planned without a device. */
@@ -31,5 +24,5 @@ export function planOfStep() {
   const external = new Map(
     [x, weight, seed, ...moments, step].map((one): [Tensor, External] => [one, { storage: one, offset: 0 }]),
   );
-  return { plan: planGraph(graph, TRAITS, { kept: new Set([end]), external }), end };
+  return { plan: planGraph(graph, SOFTWARE_TRAITS, { kept: new Set([end]), external }), end };
 }

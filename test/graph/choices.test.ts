@@ -5,15 +5,7 @@ import { Graph } from '../../src/graph/graph.ts';
 import { planGraph } from '../../src/graph/plan.ts';
 import { conv2d } from '../../src/kernels/conv2d/index.ts';
 import { f32, type OpDefinition, type Signature } from '../../src/kernels/definition.ts';
-
-const TRAITS = {
-  kind: 'software',
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 27,
-  workgroupBytes: 2 ** 14,
-  workgroupThreads: 256,
-  expectedFlops: 1e10,
-} as const;
+import { SOFTWARE_TRAITS } from '../support/traits.ts';
 
 /** An op with a variant that never fits and two that do. */
 const op: OpDefinition = {
@@ -24,7 +16,7 @@ const op: OpDefinition = {
   cost: () => ({ flops: 0, bytes: 0 }),
   variants: ['never', 'first', 'second'].map((name) => ({ name, fits: () => name !== 'never', launches: () => [] })),
 };
-const signature: Signature<unknown> = { inputs: [f32(4)], outputs: [f32(4)], attributes: {}, traits: TRAITS };
+const signature: Signature<unknown> = { inputs: [f32(4)], outputs: [f32(4)], attributes: {}, traits: SOFTWARE_TRAITS };
 const key = sizeKey({ op, ...signature });
 
 const choices = (variant: string, wrong: readonly string[] = []): Choices => ({
@@ -89,7 +81,7 @@ describe('a plan', () => {
     const results = graph.emit(conv2d, [x, weight], { stride: [1, 1], padding: [1, 1], groups: 1 });
     const external = new Map([x, weight].map((one) => [one, { storage: one, offset: 0 }]));
     const options = { kept: new Set(results), external };
-    return planGraph(graph, TRAITS, given ? { ...options, choices: given } : options);
+    return planGraph(graph, SOFTWARE_TRAITS, given ? { ...options, choices: given } : options);
   };
   const variants = ({ launches }: ReturnType<typeof plan>) => launches.map(({ variant }) => variant);
 

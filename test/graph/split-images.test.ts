@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { elementCount, type Shape } from '../../src/base/shape.ts';
-import type { AdapterTraits } from '../../src/base/traits.ts';
 import { compareResults, runGuarded } from '../../src/graph/check/check-case.ts';
 import type { Expected } from '../../src/graph/check/expected.ts';
 import { Graph, type Node, type Tensor } from '../../src/graph/graph.ts';
@@ -17,17 +16,9 @@ import { globalAvgPool2d } from '../../src/kernels/pool2d/index.ts';
 import type { Network } from '../../src/models/network.ts';
 import { describeWithHalves } from '../support/adapter.ts';
 import { MODES } from '../support/device.ts';
+import { SOFTWARE_TRAITS } from '../support/traits.ts';
 import { useDevice } from '../support/use-device.ts';
 import { type Build, distanceToKinks, expectedByNumber, type Training, trace } from './training.ts';
-
-const TRAITS: AdapterTraits = {
-  kind: 'software',
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 30,
-  workgroupBytes: 16384,
-  workgroupThreads: 256,
-  expectedFlops: 1e10,
-};
 
 const SHAPE = [5, 9, 7, 4];
 
@@ -230,7 +221,7 @@ describe('the graph', () => {
           .filter((tensor) => tensor.role !== 'intermediate')
           .map((tensor) => [tensor, { storage: tensor, offset: 0 }] as const),
       );
-      const { launches } = planGraph(graph, TRAITS, { kept: new Set(results), external });
+      const { launches } = planGraph(graph, SOFTWARE_TRAITS, { kept: new Set(results), external });
       return launches
         .filter(({ node }) => node.op === copy)
         .reduce((sum, { node }) => sum + bytesOf(node.outputs[0] as Tensor), 0);

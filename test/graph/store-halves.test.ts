@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { InternalError, required } from '../../src/base/errors.ts';
-import type { AdapterTraits } from '../../src/base/traits.ts';
 import { storeAsHalves } from '../../src/gpu/shader.ts';
 import { gradients } from '../../src/graph/autograd.ts';
 import { runGuarded } from '../../src/graph/check/check-case.ts';
@@ -14,16 +13,8 @@ import { findModel } from '../../src/models/index.ts';
 import { Network } from '../../src/models/network.ts';
 import { planTrainingMemory } from '../../src/train/memory.ts';
 import { describeWithHalves } from '../support/adapter.ts';
+import { SOFTWARE_TRAITS } from '../support/traits.ts';
 import { useDevice } from '../support/use-device.ts';
-
-const TRAITS: AdapterTraits = {
-  kind: 'software',
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 30,
-  workgroupBytes: 16384,
-  workgroupThreads: 256,
-  expectedFlops: 1e10,
-};
 
 /** A stem whose map two layers and a head read, one after the other: a dense block. */
 function denseBlock() {
@@ -44,7 +35,7 @@ function denseBlock() {
 
 test('maps are stored in f16; state, statistics, logits and sums of gradients in f32', () => {
   const { graph, results, image } = denseBlock();
-  optimise(graph, results, [], undefined, { ...TRAITS, storesHalves: true });
+  optimise(graph, results, [], undefined, { ...SOFTWARE_TRAITS, storesHalves: true });
   const typesOf = (name: string) =>
     new Set(graph.nodes.filter(({ op }) => op.name === name).map(({ outputs: [first] }) => first?.dtype));
   expect(image.dtype).toBe('f32');

@@ -8,6 +8,7 @@ import { Network } from '../../src/models/network.ts';
 import { traceLoss } from '../../src/models/trace.ts';
 import { describeOnFastAdapter } from '../support/adapter.ts';
 import { readGolden } from '../support/golden.ts';
+import { SOFTWARE_TRAITS } from '../support/traits.ts';
 import { useDevice } from '../support/use-device.ts';
 import { branchesOf, type Fixture, type Tipped } from './fixture.ts';
 import { testLogits, testTrainingPasses } from './pytorch.ts';
@@ -34,15 +35,6 @@ const networks = [
   },
 ];
 
-const SOFTWARE = {
-  kind: 'software',
-  maxBindingBytes: 2 ** 27,
-  maxBufferBytes: 2 ** 27,
-  workgroupBytes: 16384,
-  workgroupThreads: 256,
-  expectedFlops: 1e10,
-} as const;
-
 /** The ops of a training step, with their sizes and attributes. */
 function opsWithout(
   definition: ModelDefinition,
@@ -55,7 +47,7 @@ function opsWithout(
   const targets = graph.input('targets', [images]);
   const { loss, gradients } = traceLoss(network, definition, { image, targets, outputs: 1 });
   const kept = new Set([loss, ...gradients.map(({ gradient }) => gradient)]);
-  optimise(graph, kept, without, Number.POSITIVE_INFINITY, SOFTWARE);
+  optimise(graph, kept, without, Number.POSITIVE_INFINITY, SOFTWARE_TRAITS);
   const nodes = graph.nodes.map(({ op, inputs, attributes }) => [op.name, inputs.map((one) => one?.shape), attributes]);
   return JSON.stringify(nodes);
 }

@@ -1,5 +1,6 @@
 import type { KernelResult } from '../../src/bench/kernels.ts';
 import type { PeakFigures } from '../../src/bench/roofline.ts';
+import type { StepResult } from '../../src/bench/step.ts';
 
 /** What every figure is to be read with, as the command writes it; a browser tells less. */
 export interface BrowserConditions {
@@ -26,15 +27,8 @@ export interface KernelReport {
 }
 
 /** Inference at one size, as `bench step` writes it. */
-export interface StepReport {
+export interface StepReport extends Omit<StepResult, 'moved_bytes'> {
   readonly image_size: number;
   readonly batch_size: number;
-  readonly median_ms: number;
-  readonly lower_ms: number;
-  readonly upper_ms: number;
-  readonly runs: number;
-  readonly ms_per_image: number;
-  readonly images_per_s: number;
   readonly gflops: number;
-  readonly planned_bytes: number;
 }
