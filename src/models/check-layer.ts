@@ -1,11 +1,13 @@
+import { channelsOf, rowsOf, type Shape } from '../base/shape.ts';
 import type { Device } from '../gpu/device.ts';
 import { runGuarded } from '../graph/check/check-case.ts';
 import { differences, valuesOf } from '../graph/check/compare.ts';
 import type { Node, Tensor } from '../graph/graph.ts';
-import { casesOf } from '../kernels/cases.ts';
+import type { OpDefinition } from '../kernels/definition.ts';
 import { type CaseInput, type Element, toleranceOf } from '../kernels/reference.ts';
 import { type LayerCase, traceLayer } from './layer-cases.ts';
 import { edgePositions, layerInputs } from './layer-inputs.ts';
+import { layerReference } from './layer-reference.ts';
 
 interface Sampled {
   readonly index: number;
@@ -13,7 +15,10 @@ interface Sampled {
   readonly tolerance: number;
 }
 
-/** What a layer is checked with: its inputs' values, and the elements of each result that are compared. */
+/**
+ * What a layer is checked with: its inputs' values, and the elements of each result that are compared; results are the
+ * op's outputs and then the inputs that it mutates.
+ */
 export interface LayerCheck {
   readonly layer: LayerCase;
   readonly values: readonly (CaseInput | undefined)[];
@@ -25,12 +30,16 @@ function trace(layer: LayerCase, values: LayerCheck['values']) {
   const written = new Map(
     inputs.flatMap((tensor, slot) => (tensor ? [[tensor, values[slot] as CaseInput] as const] : [])),
   );
-  return { graph, results, values: written };
+  const mutated = (layer.op.mutates ?? []).map((slot) => inputs[slot] as Tensor);
+  return { graph, results: [...results, ...mutated], values: written };
 }
 
+/** Positions of a result that are compared, however much each takes. */
+const FEWEST = 4;
+
 /**
- * The expected values at the edges of each output, one by one in float64. `mostFlops` bounds their arithmetic: of sums
- * over many elements fewer positions are compared, 16 at least.
+ * The expected values at the edges of each result, one by one in float64. `mostFlops` bounds their arithmetic: of sums
+ * over many elements fewer positions are compared.
  */
 export function expectLayer(
   layer: LayerCase,
@@ -39,15 +48,24 @@ export function expectLayer(
 ): LayerCheck['expected'] {
   const { graph, results } = trace(layer, values);
   const { flops } = layer.op.cost(graph.nodes[0] as Node);
-  const elementOf = casesOf(layer.op).reference(values, layer.attributes);
+  const elementOf = layerReference(layer, values);
   return results.map(({ shape, dtype }, output) => {
     const size = shape.reduce((product, one) => product * one, 1);
-    const most = Math.max(16, Math.floor(mostFlops / Math.max(1, flops / size)));
-    return spread(edgePositions(shape), most).map((index) => {
+    const most = Math.max(FEWEST, Math.floor(mostFlops / Math.max(1, flops / size)));
+    return fewer(edgePositions(shape), shape, most).map((index) => {
       const element = elementOf(output, index);
       return { index, element, tolerance: toleranceOf(element, dtype) };
     });
   });
+}
+
+/** At most so many of the positions; of a result of two rows both of a channel, which are computed together. */
+function fewer(positions: readonly number[], shape: Shape, most: number): readonly number[] {
+  if (positions.length <= most) return positions;
+  const channels = channelsOf(shape);
+  if (rowsOf(shape) !== 2) return spread(positions, most);
+  const ofFirst = positions.filter((position) => position < channels);
+  return spread(ofFirst, Math.floor(most / 2)).flatMap((position) => [position, position + channels]);
 }
 
 /** At most so many of the positions, evenly, the first and the last among them. */
@@ -61,6 +79,9 @@ export function prepareCheck(layer: LayerCase, mostFlops?: number): LayerCheck {
   const values = layerInputs(layer);
   return { layer, values, expected: expectLayer(layer, values, mostFlops) };
 }
+
+const nameOfResult = ({ inputs, outputs, mutates = [] }: OpDefinition, result: number): string | undefined =>
+  outputs[result] ?? inputs[mutates[result - outputs.length] ?? -1];
 
 function countNaN(values: Float32Array | Uint32Array): number {
   let count = 0;
@@ -83,7 +104,7 @@ export async function checkLayer(
   const run = await runGuarded({ device, ...traced, choose });
   const lines = run.overruns.map((line) => `${layer.name} (${variant}): ${line}`);
   traced.results.forEach((tensor: Tensor, output) => {
-    const label = `${layer.name} (${variant}): ${layer.op.outputs[output]}`;
+    const label = `${layer.name} (${variant}): ${nameOfResult(layer.op, output)}`;
     const bytes = run.results.get(tensor) as ArrayBuffer;
     lines.push(...differences(label, tensor.dtype, bytes, expected[output] ?? []));
     const unwritten = countNaN(valuesOf(bytes, tensor.dtype));
