@@ -76,7 +76,7 @@ const HOPELESS = 5;
 
 /**
  * Every convolution of the networks' training steps, or every op, each combination of sizes and attributes once, as plans
- * for an adapter with `traits` have them.
+ * for an adapter with `traits`, which computes `wrong` what is in that list, have them.
  */
 export function kernelCases(
   definitions: readonly ModelDefinition[],
@@ -86,11 +86,18 @@ export function kernelCases(
     filter = '',
     without = [],
     traits,
-  }: { allOps?: boolean; filter?: string; without?: readonly PassName[]; traits?: AdapterTraits } = {},
+    wrong = [],
+  }: {
+    allOps?: boolean;
+    filter?: string;
+    without?: readonly PassName[];
+    traits?: AdapterTraits;
+    wrong?: Choices['wrong'];
+  } = {},
 ): KernelCase[] {
   const cases = new Map<string, KernelCase>();
   for (const definition of definitions) {
-    for (const layer of layerCases(definition, sizes, without, traits)) {
+    for (const layer of layerCases(definition, sizes, without, traits, wrong)) {
       if (layer.op.variants.length === 0 || !(allOps || CONVOLUTIONS.has(layer.op))) continue;
       const id = sizeKey(layer);
       const known = cases.get(id);

@@ -150,12 +150,14 @@ export async function run(options: KernelOptions, context: Context): Promise<Out
   const before = against ? await readReport(against) : undefined;
   const { device, adapter } = await openDevice(options.adapter, context);
   try {
+    const choices = await choicesFor(undefined, adapter, context);
     const every = kernelCases(
       definitions,
       { imageSize, batchSize },
       {
         allOps,
         traits: device.traits,
+        wrong: choices.wrong,
         ...(filter ? { filter } : {}),
         ...(options.naive ? { without: passNames } : {}),
       },
@@ -170,7 +172,6 @@ export async function run(options: KernelOptions, context: Context): Promise<Out
     }
     const conditions = conditionsOf(adapter);
     const peaks = await measurePeaks(device);
-    const choices = await choicesFor(undefined, adapter, context);
     const kernels = await benchAll(
       device,
       cases,

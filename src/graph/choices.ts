@@ -41,6 +41,13 @@ export function sizeKey({ op, inputs, attributes }: SizedOp): string {
 export const variantsThatFit = (op: OpDefinition, signature: Signature<unknown>): Variant<unknown>[] =>
   op.variants.filter((variant) => variant.fits(signature));
 
+/** Those of them that are not known to be wrong. */
+export const rightVariants = (
+  op: OpDefinition,
+  signature: Signature<unknown>,
+  wrong: readonly WrongVariant[],
+): Variant<unknown>[] => variantsThatFit(op, signature).filter(({ name }) => !isWrong(wrong, op.name, name));
+
 /** A variant that is taken, and what else there was. */
 export interface Chosen {
   readonly variant: Variant<unknown>;
@@ -58,7 +65,7 @@ export interface Chosen {
 export function chooseVariant(op: OpDefinition, signature: Signature<unknown>, choices: Choices): Chosen | undefined {
   const fitting = variantsThatFit(op, signature);
   if (fitting.length === 0) return undefined;
-  const right = fitting.filter(({ name }) => !isWrong(choices.wrong, op.name, name));
+  const right = rightVariants(op, signature, choices.wrong);
   const key = sizeKey({ op, ...signature });
   const wanted = choices.choices[key];
   const variant = right.find(({ name }) => name === wanted) ?? right[0];

@@ -54,7 +54,9 @@ export class Program {
     const { results, places = new Map<Tensor, External>() } = options;
     const kept = new Set([...results, ...places.keys()]);
     const { traits } = device;
-    optimise(graph, kept, options.without, options.maxBindingBytes ?? traits.maxBindingBytes, traits);
+    const { variant, choices } = options;
+    const maxBindingBytes = options.maxBindingBytes ?? traits.maxBindingBytes;
+    optimise(graph, kept, options.without, maxBindingBytes, traits, choices?.wrong);
     const external = new Map(places);
     const bindings = new Map(options.bindings ?? []);
     const guards = options.guarded ? new Guards(device) : undefined;
@@ -74,7 +76,6 @@ export class Program {
         bindings.set(tensor, bound);
       }
     });
-    const { variant, choices } = options;
     const selection = { ...(choices ? { choices } : {}), ...(variant ? { variant } : {}) };
     try {
       const plan = planGraph(graph, device.traits, { kept: new Set(results), external, ...selection });

@@ -1,5 +1,6 @@
 import { channelsOf, type DType, type TensorType } from '../base/shape.ts';
 import type { AdapterTraits } from '../base/traits.ts';
+import type { WrongVariant } from '../graph/choices.ts';
 import { Graph, type Node } from '../graph/graph.ts';
 import { optimise, type PassName } from '../graph/passes/index.ts';
 import type { OpDefinition } from '../kernels/definition.ts';
@@ -33,12 +34,14 @@ export function traceLayer({ op, inputs: types, attributes, results: dtypes = []
  * Every op of a training step's forward and backward pass with the sizes it has there, as the graph passes leave them;
  * each combination of sizes and attributes once, in the order of the step. `without`: passes to leave out. `traits`:
  * of the adapter whose plan it is; without them nothing is fused that only some adapters are better off with.
+ * `wrong`: what that adapter computes wrong.
  */
 export function layerCases(
   definition: ModelDefinition,
   { imageSize, batchSize }: { imageSize: number; batchSize: number },
   without: readonly PassName[] = [],
   traits?: AdapterTraits,
+  wrong: readonly WrongVariant[] = [],
 ): LayerCase[] {
   const graph = new Graph();
   const step = graph.input('step', [1], 'u32');
@@ -52,6 +55,7 @@ export function layerCases(
     without,
     Number.POSITIVE_INFINITY,
     traits,
+    wrong,
   );
   const cases = new Map<string, LayerCase>();
   for (const node of graph.nodes) {

@@ -1,5 +1,6 @@
 import { required } from '../../base/errors.ts';
 import { rowsOf } from '../../base/shape.ts';
+import type { AdapterTraits } from '../../base/traits.ts';
 import {
   batchNormCoefficients,
   batchNormCorrection,
@@ -16,11 +17,16 @@ interface Gradients {
 }
 
 /**
- * The gradient of a normalisation and its activation is computed by the op that writes dz, where that op offers it and
- * nobody else reads dz, which then never exists in memory. What the batch's statistics add is known only after that: a
- * correction of its own.
+ * The gradient of a normalisation and its activation is computed by the op that writes dz, where that op offers it and is
+ * right on the adapter, and nobody else reads dz, which then never exists in memory. What the batch's statistics add is
+ * known only after that: a correction of its own.
  */
-export function fuseEpilogues(graph: Graph, kept: ReadonlySet<Tensor>): void {
+export function fuseEpilogues(
+  graph: Graph,
+  kept: ReadonlySet<Tensor>,
+  _traits: AdapterTraits | undefined,
+  isRight: (node: Node) => boolean,
+): void {
   const readers = readersOf(graph.nodes);
   const position = new Map(graph.nodes.map((node, index) => [node, index]));
   const replaced = new Map<Node, readonly Node[]>();
@@ -29,8 +35,8 @@ export function fuseEpilogues(graph: Graph, kept: ReadonlySet<Tensor>): void {
     if (!found) continue;
     const end = position.get(data) ?? 0;
     const early = readers.get(found.weight.outputs[0] as Tensor)?.some((reader) => (position.get(reader) ?? 0) < end);
-    if (early) continue;
-    replaced.set(found.source, []).set(found.weight, []).set(data, fuse(graph, found));
+    const nodes = early ? undefined : fuse(graph, found, isRight);
+    if (nodes) replaced.set(found.source, []).set(found.weight, []).set(data, nodes);
   }
   graph.nodes = graph.nodes.flatMap((node) => replaced.get(node) ?? [node]);
 }
@@ -50,14 +56,16 @@ function gradientsEndingIn(
   return onlyReaders && same ? { source, weight, data } : undefined;
 }
 
-/** The nodes that take the place of a data gradient; the tensors that others read stay the same. */
-function fuse(graph: Graph, { source, weight, data }: Gradients): Node[] {
+/**
+ * The nodes that take the place of a data gradient; the tensors that others read stay the same. Undefined where not all
+ * of them are right.
+ */
+function fuse(graph: Graph, { source, weight, data }: Gradients, isRight: (node: Node) => boolean): Node[] | undefined {
   const [, x, affine, dweight, into] = data.inputs as [Tensor, Tensor, Tensor, Tensor, Tensor | undefined];
   const sources = source.inputs.filter((_, slot) => slot !== source.op.accumulates);
   graph.scope = data.scope;
   const { op } = required(source.op.epilogue, 'epilogue');
   const node = graph.createNode(op, [...sources, x, affine, into], { ...source.attributes, ...data.attributes });
-  replaceOutput(node, 1, required(weight.outputs[0], 'dweight'));
   const nodes = [node];
   if (data.attributes.training) {
     const coefficients = graph.createNode(batchNormCoefficients, [dweight, affine, undefined], {
@@ -66,8 +74,10 @@ function fuse(graph: Graph, { source, weight, data }: Gradients): Node[] {
     const inputs = [node.outputs[0], x, affine, coefficients.outputs[0]];
     nodes.push(coefficients, graph.createNode(batchNormCorrection, inputs, {}));
   }
-  replaceOutput(nodes[nodes.length - 1] as Node, 0, required(data.outputs[0], 'dx'));
   graph.scope = '';
+  if (!nodes.every(isRight)) return undefined;
+  replaceOutput(node, 1, required(weight.outputs[0], 'dweight'));
+  replaceOutput(nodes[nodes.length - 1] as Node, 0, required(data.outputs[0], 'dx'));
   return nodes;
 }
 

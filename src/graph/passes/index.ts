@@ -1,5 +1,6 @@
 import type { AdapterTraits } from '../../base/traits.ts';
-import type { Graph, Tensor } from '../graph.ts';
+import { rightVariants, type WrongVariant } from '../choices.ts';
+import type { Graph, Node, Tensor } from '../graph.ts';
 import { fuseAccumulation } from './accumulate.ts';
 import { deferCorrections } from './defer-corrections.ts';
 import { copyParts, separateActivations } from './eager.ts';
@@ -42,6 +43,7 @@ export const passNames: readonly PassName[] = [
  * activations in their normalisations, and concatenations that cost nothing where their parts can be written side by side;
  * without these "passes" it is taken apart.
  * `traits`: the adapter that the plan is for; without it, nothing is fused that only some adapters are better off with.
+ * `wrong`: what it computes wrong; an op that nothing but a fusion brings in, and that no variant is right of, is left out.
  */
 export function optimise(
   graph: Graph,
@@ -49,11 +51,13 @@ export function optimise(
   without: readonly PassName[] = [],
   maxBindingBytes = Number.POSITIVE_INFINITY,
   traits?: AdapterTraits,
+  wrong: readonly WrongVariant[] = [],
 ): void {
+  const isRight = (node: Node) => !traits || rightVariants(node.op, { ...node, traits }, wrong).length > 0;
   removeUnused(graph, kept);
   if (without.includes('activation')) separateActivations(graph);
   for (const [name, pass] of Object.entries(rewrites)) {
-    if (!without.includes(name as PassName)) pass(graph, kept, traits);
+    if (!without.includes(name as PassName)) pass(graph, kept, traits, isRight);
   }
   if (without.includes('free-concat')) copyParts(graph);
   if (traits?.storesHalves) storeHalves(graph, kept);
