@@ -8,7 +8,7 @@ import { type LayerCase, layerOf } from '../models/layer-cases.ts';
 import type { Timing } from './interleave.ts';
 import { timeVariants } from './kernels.ts';
 
-/** An op at a size at which more than one variant fits. */
+/** An op at a size, with every variant that fits there: one at least. */
 export interface Tunable extends LayerCase {
   /** sizeKey. */
   readonly key: string;
@@ -38,7 +38,7 @@ const LEAST_GAIN = 0.9;
 export const layersOf = (plans: readonly Plan[]): LayerCase[] =>
   plans.flatMap(({ launches }) => launches.map(({ node }) => layerOf(node)));
 
-/** Whatever variants are chosen for, each size once. */
+/** Whatever a variant is taken for, each size once. */
 export function tunablesOf(layers: readonly LayerCase[], traits: AdapterTraits): Tunable[] {
   const found = new Map<string, Tunable>();
   for (const layer of layers) {
@@ -46,14 +46,14 @@ export function tunablesOf(layers: readonly LayerCase[], traits: AdapterTraits):
     const key = sizeKey(layer);
     if (found.has(key)) continue;
     const fitting = variantsThatFit(op, { inputs, outputs: op.shape(inputs, attributes), attributes, traits });
-    if (fitting.length > 1) found.set(key, { ...layer, key, variants: fitting.map(({ name }) => name) });
+    if (fitting.length > 0) found.set(key, { ...layer, key, variants: fitting.map(({ name }) => name) });
   }
   return [...found.values()];
 }
 
 /**
- * Checks every variant against the float64 reference, times those that are right, and chooses the fastest. One that is
- * wrong at one size is used at none. Of `before`, what was found at other sizes stays.
+ * Checks every variant against the float64 reference, times those that are right where there was more than one, and
+ * chooses the fastest. One that is wrong at one size is used at none. Of `before`, what was found at other sizes stays.
  */
 export async function tune(
   device: Device,
@@ -72,17 +72,20 @@ export async function tune(
         options.note(`${op}: the variant ${variant} is wrong on this adapter and will not be used: ${fault}`);
       }
       wrong.push(...faults);
-      const right = one.variants.filter((variant) => !isWrong(wrong, one.op.name, variant));
+      const right = hasChoice(one) ? one.variants.filter((variant) => !isWrong(wrong, one.op.name, variant)) : [];
       const timings = right.length > 0 ? await timeVariants(device, one, right, options.rounds) : [];
       timed.push({ one, seconds: new Map(right.map((name, at) => [name, (timings[at] as Timing).median])) });
     } catch (error) {
       if (!(error instanceof OutOfMemoryError)) throw error;
-      options.note(`${one.name} is not tuned: ${error.message}`);
+      options.note(`${one.name} is not checked: ${error.message}`);
     }
     options.onProgress(index + 1, tunables.length);
   }
-  return { choices: { ...before.choices, ...chooseFastest(timed, wrong) }, wrong };
+  return { choices: { ...withoutWrong(before.choices, wrong), ...chooseFastest(timed, wrong) }, wrong };
 }
+
+/** Whether there is anything to choose from. */
+export const hasChoice = ({ variants }: Tunable): boolean => variants.length > 1;
 
 /** What is wrong with each variant. Throws an OutOfMemoryError where the case does not fit beside what is there. */
 async function checkAll(device: Device, one: Tunable): Promise<WrongVariant[]> {
@@ -104,6 +107,12 @@ async function faultOf(check: () => Promise<string[]>): Promise<string | undefin
     return `does not run: ${message.split('\n')[0]}`;
   }
 }
+
+/** Choices at other sizes may be of what was found wrong only now. A size's key begins with the op's name. */
+const withoutWrong = (choices: Choices['choices'], wrong: readonly WrongVariant[]): Choices['choices'] =>
+  Object.fromEntries(
+    Object.entries(choices).filter(([key, variant]) => !isWrong(wrong, key.split(' ')[0] as string, variant)),
+  );
 
 function chooseFastest(timed: readonly Timed[], wrong: readonly WrongVariant[]): Record<string, string> {
   const chosen: Record<string, string> = {};

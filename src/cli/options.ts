@@ -200,7 +200,7 @@ const train = {
   maxSteps: optional('N', positiveWhole, 'stop after so many steps in all; --resume goes on'),
   limit: optional('N', positiveWhole, 'use only the first N images of each split'),
   tune: flag(
-    'before training, check and time every kernel that fits at its sizes, and keep the fastest for later runs',
+    'before training, check every kernel at its sizes, time those to choose from, and keep the fastest for later runs',
   ),
   ...onAdapter,
 };

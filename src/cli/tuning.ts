@@ -1,4 +1,5 @@
 import { UserError } from '../base/errors.ts';
+import { sizeKey } from '../graph/choices.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 import { type LayerCase, layerCases } from '../models/layer-cases.ts';
 import type { ChoicesFile } from '../train/choices-file.ts';
@@ -10,8 +11,8 @@ import { type Plans, plansOf } from './train-plans.ts';
 const ROUNDS = 9;
 
 /**
- * Checks and times every kernel that fits these sizes, whose plans are to be destroyed before, and keeps what is
- * fastest for later runs too. Returns the choices before, renewed.
+ * Checks every kernel that fits these sizes, whose plans are to be destroyed before, times those to choose from, and
+ * keeps what is fastest for later runs too. Returns the choices before, renewed.
  */
 async function tuneLayers(
   { device }: Opened,
@@ -19,7 +20,7 @@ async function tuneLayers(
   before: ChoicesFile,
   context: Context,
 ): Promise<ChoicesFile> {
-  const { tunablesOf, tune } = await import('../bench/tune.ts');
+  const { hasChoice, tunablesOf, tune } = await import('../bench/tune.ts');
   const tunables = tunablesOf(layers, device.traits);
   const progress = context.progress('tuning', 'sizes');
   const options = {
@@ -29,8 +30,11 @@ async function tuneLayers(
     onProgress: (done: number, total: number) => progress.update(done, total),
   };
   const tuned = { ...before, ...(await tune(device, tunables, before, options).finally(() => progress.end())) };
-  const changed = tunables.filter(({ key, variants: [first] }) => tuned.choices[key] !== first).length;
-  context.note(`tuned ${tunables.length} sizes: at ${changed} another kernel than the first that fits is chosen`);
+  const timed = tunables.filter(hasChoice);
+  const changed = timed.filter(({ key, variants: [first] }) => tuned.choices[key] !== first).length;
+  context.note(
+    `checked ${tunables.length} sizes, tuned ${timed.length}: at ${changed} another kernel than the first that fits is chosen`,
+  );
   await cacheChoices(tuned, context);
   return tuned;
 }
@@ -44,7 +48,11 @@ interface Tuned {
   readonly context: Context;
 }
 
-/** Tunes the kernels at the sizes of a run's plans, which `plan` makes and which are destroyed again. */
+/**
+ * Checks and tunes the kernels at the sizes of a run's plans, which `plan` makes and which are destroyed again. Where one
+ * is wrong that had no other, plans are made without the fusion that brought it in, and what they run instead is checked
+ * too; throws the UserError of a plan that cannot do without it.
+ */
 export async function tuneRun(
   { definition, settings, opened, choices, context }: Tuned,
   plan: (choices: ChoicesFile) => Promise<Plans>,
@@ -58,7 +66,8 @@ export async function tuneRun(
   let layers: LayerCase[];
   let known = choices;
   try {
-    layers = await layersOfPlans(known);
+    // What was wrong before is looked at again.
+    layers = await layersOfPlans({ ...choices, wrong: [] });
   } catch (error) {
     if (error instanceof UserError) throw error;
     // A kernel does not run at all. Which one shows with the fewest images too; without it there are plans.
@@ -68,5 +77,13 @@ export async function tuneRun(
     known = await tuneLayers(opened, fewest, choices, context);
     layers = await layersOfPlans(known);
   }
-  return tuneLayers(opened, layers, known, context);
+  const checked = new Set<string>();
+  while (layers.length > 0) {
+    known = await tuneLayers(opened, layers, known, context);
+    if (known.wrong.length === 0) break;
+    for (const layer of layers) checked.add(sizeKey(layer));
+    const ofPlans = await layersOfPlans(known);
+    layers = ofPlans.filter((layer) => !checked.has(sizeKey(layer)));
+  }
+  return known;
 }

@@ -99,9 +99,19 @@ describe('what is chosen', () => {
     expect((await tuned([one], before)).choices).toEqual({ [one.key]: 'direct', elsewhere: 'slow' });
   });
 
-  test('is nothing where only one variant fits', () => {
+  test('is nothing where only one variant fits, which is checked all the same', async () => {
     useVariants(direct);
-    expect(tunables(16)).toEqual([]);
+    expect(await tuned([tunable(16)])).toMatchObject({ choices: {}, wrong: [], notes: [], progress: [1] });
+    useVariants(shifted);
+    const one = tunable(16);
+    const { choices, wrong, notes } = await tuned([one]);
+    expect({ choices, wrong }).toEqual({
+      choices: {},
+      wrong: [{ op: 'conv2d', variant: 'shifted', size: one.key, fault: expect.stringContaining('(shifted): y[') }],
+    });
+    expect(notes).toEqual([
+      expect.stringMatching(/^conv2d: the variant shifted is wrong on this adapter and will not /),
+    ]);
   });
 });
 
@@ -145,6 +155,14 @@ describe('a variant that is wrong is reported, remembered and not chosen', () =>
     });
   });
 
+  test('one that is wrong now is no longer chosen at other sizes', async () => {
+    useVariants(idle, direct);
+    const one = tunable(16);
+    const before = { choices: { 'conv2d elsewhere': 'idle', 'conv3d elsewhere': 'idle' }, wrong: [] };
+    const { choices } = await tuned([one], before);
+    expect(choices).toEqual({ 'conv3d elsewhere': 'idle', [one.key]: 'direct' });
+  });
+
   test('nothing is chosen where all are wrong', async () => {
     useVariants(idle, broken);
     const { choices, wrong } = await tuned([tunable(16)]);
@@ -169,7 +187,9 @@ test('a size that does not fit the adapter with guards is told and left as it wa
   const found = await tuned([large], { choices: { [one.key]: 'before' }, wrong: [] });
   expect(found).toMatchObject({ choices: { [one.key]: 'before' }, wrong: [] });
   expect(found.notes).toEqual([
-    expect.stringMatching(/^conv2d of layer is not tuned: input 0 cannot be bound with a guard: it has \d+ bytes of /),
+    expect.stringMatching(
+      /^conv2d of layer is not checked: input 0 cannot be bound with a guard: it has \d+ bytes of /,
+    ),
   ]);
 });
 

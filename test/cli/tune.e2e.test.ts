@@ -39,7 +39,9 @@ describeOnFastAdapter('kernels that were chosen', { timeout: LONG }, () => {
     await makeSet(folder);
     const { code, stderr } = await train(...WORDS, '--max-steps', '1', '--out', 'tuned', '--tune');
     expect({ code, stderr }).toMatchObject({ code: 0 });
-    expect(stderr).toContainEqual(expect.stringMatching(/^tuned \d+ sizes: at \d+ another kernel than the first /));
+    expect(stderr).toContainEqual(
+      expect.stringMatching(/^checked \d+ sizes, tuned \d+: at \d+ another kernel than the first /),
+    );
     const [name, ...others] = readdirSync(cache).filter((entry) => entry !== 'images');
     expect([name, others]).toEqual([expect.stringMatching(/^choices-[0-9a-f]{16}\.json$/), []]);
     cached = join(cache, name as string);
