@@ -9,7 +9,7 @@ import type { ModelDefinition } from '../../src/models/definition.ts';
 import { densenets } from '../../src/models/densenet.ts';
 import { type LayerCase, layerCases } from '../../src/models/layer-cases.ts';
 import { layerInputs } from '../../src/models/layer-inputs.ts';
-import { adapterKind, describeOnFastAdapter } from '../support/adapter.ts';
+import { describeOnFastAdapter } from '../support/adapter.ts';
 import { HARDWARE_KERNELS, MODES, openTestDevice } from '../support/device.ts';
 import { useDevice } from '../support/use-device.ts';
 
@@ -64,7 +64,7 @@ async function withTraits(mode: (typeof MODES)[number]) {
   return { ...mode, traits };
 }
 
-const modes = adapterKind === 'embedded' ? [] : await Promise.all([...MODES, HARDWARE_KERNELS].map(withTraits));
+const modes = await Promise.all([...MODES, HARDWARE_KERNELS].map(withTraits));
 
 describeOnFastAdapter.each(modes)('the layers of DenseNet-121 $name', ({ traits, ...mode }) => {
   const device = useDevice(mode);
