@@ -14,7 +14,7 @@ import {
   type DataGradientAttributes,
   type Geometry,
   geometryOf,
-  isVectorised,
+  isVectorisedGradient,
   multiplyAccumulates,
 } from './geometry.ts';
 import { gemms } from './tiled-launch.ts';
@@ -88,8 +88,7 @@ const runsOf = (geometry: Geometry, traits: AdapterTraits) => pixelRuns(geometry
 
 const pixels = variant({
   name: 'pixels',
-  fits: ({ inputs: [, w], outputs: [dx], attributes, traits }) =>
-    traits.kind === 'software' && !!dx && !!w && isVectorised(dx, w, attributes),
+  fits: (signature) => signature.traits.kind === 'software' && isVectorisedGradient(signature),
   parts(geometry, traits) {
     const { runs, lanes } = runsOf(geometry, traits);
     return runs * lanes;

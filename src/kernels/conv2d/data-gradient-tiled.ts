@@ -2,27 +2,22 @@ import type { AdapterTraits } from '../../base/traits.ts';
 import type { Launch, Signature } from '../definition.ts';
 import { placement } from '../launch.ts';
 import { type Epilogue, type GradientOperands, NO_EPILOGUE } from './data-gradient-epilogue.ts';
-import { type Gemm, suits, type Tile, tileGroups } from './gemm-tiles.ts';
-import { type DataGradientAttributes, type Geometry, geometryOf, isVectorised } from './geometry.ts';
+import { type Gemm, suits, tileGroups } from './gemm-tiles.ts';
+import { type DataGradientAttributes, type Geometry, geometryOf, isVectorisedGradient } from './geometry.ts';
 import { gridOf, mapSizes, pipelineOf, taps, tileOn } from './tiled-launch.ts';
 
 const pixelsOf = ({ images, height, width }: Geometry): number => images * height * width;
 
-/** The tile of a data gradient, each of whose threads keeps so many bytes more in workgroup memory; undefined where none fits. */
-function tileFor(
-  gemm: Gemm,
-  { inputs: [, w], outputs: [dx], attributes, traits }: Signature<DataGradientAttributes>,
-  threadBytes: number,
-): Tile | undefined {
+/**
+ * Whether the tiles of `gemm` suit a data gradient. `threadBytes`: what each thread keeps in workgroup memory besides.
+ */
+export function tilesFit(gemm: Gemm, signature: Signature<DataGradientAttributes>, threadBytes = 0): boolean {
+  const { inputs, outputs, attributes, traits } = signature;
   const tile = gemm.tileOn(traits, threadBytes);
-  if (!tile || !dx || !w || !isVectorised(dx, w, attributes)) return undefined;
-  const geometry = geometryOf('conv2d_data_gradient', dx.shape, w.shape, attributes);
-  return suits(tile, pixelsOf(geometry), geometry.inChannels) ? tile : undefined;
+  if (!tile || !isVectorisedGradient(signature)) return false;
+  const geometry = geometryOf('conv2d_data_gradient', outputs[0]?.shape ?? [], inputs[1]?.shape ?? [], attributes);
+  return suits(tile, pixelsOf(geometry), geometry.inChannels);
 }
-
-/** Whether the tiles of `gemm` suit a data gradient. */
-export const tilesFit = (gemm: Gemm, signature: Signature<DataGradientAttributes>, threadBytes = 0): boolean =>
-  tileFor(gemm, signature, threadBytes) !== undefined;
 
 /** Tiles along the pixels: an epilogue has a partial sum of each. */
 export const pixelTiles = (gemm: Gemm, geometry: Geometry, traits: AdapterTraits): number =>

@@ -1,21 +1,24 @@
 import { elementCount } from '../../base/shape.ts';
-import type { OpDefinition, Signature, Variant } from '../definition.ts';
+import type { OpDefinition, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
 import { bytesOf } from '../launch.ts';
 import { conv2dBatchNormGradient } from './batch-norm-gradient.ts';
 import { pixelRuns, pixelsLaunch } from './data-gradient-pixels.ts';
+import { tiledLaunch, tilesFit } from './data-gradient-tiled.ts';
 import { smallGroups } from './depthwise.ts';
 import { directLaunch } from './direct.ts';
-import { type DataGradientAttributes, geometryOf, isVectorised, multiplyAccumulates } from './geometry.ts';
+import { type DataGradientAttributes, geometryOf, isVectorisedGradient, multiplyAccumulates } from './geometry.ts';
 import { groupedDataGradient } from './grouped.ts';
 import { dataGradientOperands } from './operands.ts';
-import { tiled } from './tiled.ts';
+import { gemms } from './tiled-launch.ts';
 
-const isVectorisedGradient = ({
-  inputs: [, w],
-  outputs: [dx],
-  attributes,
-}: Omit<Signature<DataGradientAttributes>, 'traits'>) => !!dx && !!w && isVectorised(dx, w, attributes);
+const tiles = gemms.map(
+  (gemm): Variant<DataGradientAttributes> => ({
+    name: gemm.name,
+    fits: (signature) => tilesFit(gemm, signature),
+    launches: (context) => [tiledLaunch(gemm, dataGradientOperands(context), context.attributes, context.traits)],
+  }),
+);
 
 const pixels: Variant<DataGradientAttributes> = {
   name: 'pixels',
@@ -66,5 +69,5 @@ export const conv2dDataGradient: OpDefinition<DataGradientAttributes> = {
     const geometry = geometryOf('conv2d_data_gradient', attributes.xShape, inputs[1]?.shape ?? [], attributes);
     return { flops: 2 * multiplyAccumulates(geometry, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
   },
-  variants: [...tiled.dataGradient, pixels, ...smallGroups.dataGradient, groupedDataGradient, direct],
+  variants: [...tiles, pixels, ...smallGroups.dataGradient, groupedDataGradient, direct],
 };

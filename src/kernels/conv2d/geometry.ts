@@ -92,6 +92,13 @@ export function isVectorised(x: TensorType, weight: TensorType, attributes: Conv
   return attributes.groups === 1 && (x.shape[3] ?? 0) % 4 === 0 && (weight.shape[3] ?? 0) % 4 === 0;
 }
 
+/** The same of a data gradient: inputs dy and weight first, output dx. */
+export const isVectorisedGradient = ({
+  inputs: [, w],
+  outputs: [dx],
+  attributes,
+}: Omit<Signature<DataGradientAttributes>, 'traits'>): boolean => !!dx && !!w && isVectorised(dx, w, attributes);
+
 /** Blocks of four channels that a lane keeps in registers: the largest of 8, 4, 2, 1 that divides the channels. */
 export function registerBlocks(channels: number): number {
   return [8, 4, 2].find((blocks) => (channels / 4) % blocks === 0) ?? 1;

@@ -19,7 +19,7 @@ import {
 } from './geometry.ts';
 import { groupedWeightGradient } from './grouped.ts';
 import { weightGradientOperands } from './operands.ts';
-import { tiled } from './tiled.ts';
+import { tiledWeightGradient } from './weight-gradient-tiled.ts';
 
 export interface WeightGradientAttributes extends Conv2dAttributes {
   /** [KH,KW,C/groups,O] of the convolution's weight. */
@@ -116,5 +116,5 @@ export const conv2dWeightGradient: OpDefinition<WeightGradientAttributes> = {
     const sizes = geometry(inputs[0]?.shape ?? [], attributes);
     return { flops: 2 * multiplyAccumulates(sizes, attributes.groups), bytes: bytesOf(...inputs, ...outputs) };
   },
-  variants: [...tiled.weightGradient, lanes, ...smallGroups.weightGradient, groupedWeightGradient, direct],
+  variants: [...tiledWeightGradient, lanes, ...smallGroups.weightGradient, groupedWeightGradient, direct],
 };

@@ -3,18 +3,11 @@ import type { LaunchContext, Signature, Variant } from '../definition.ts';
 import { f32 } from '../definition.ts';
 import { placement } from '../launch.ts';
 import { sumPartials } from '../sum-partials.ts';
-import { tiledLaunch, tilesFit } from './data-gradient-tiled.ts';
 import { type Gemm, suits, tileGroups, tileSplits } from './gemm-tiles.ts';
-import { type DataGradientAttributes, geometryOf, isVectorised } from './geometry.ts';
-import { dataGradientOperands, weightGradientOperands } from './operands.ts';
+import { geometryOf, isVectorised } from './geometry.ts';
+import { weightGradientOperands } from './operands.ts';
 import { gemms, mapSizes, outputPixels, pipelineOf, taps, tileOn } from './tiled-launch.ts';
 import type { WeightGradientAttributes } from './weight-gradient.ts';
-
-const dataGradient = (gemm: Gemm): Variant<DataGradientAttributes> => ({
-  name: gemm.name,
-  fits: (signature) => tilesFit(gemm, signature),
-  launches: (context) => [tiledLaunch(gemm, dataGradientOperands(context), context.attributes, context.traits)],
-});
 
 /** The weight gradient as a product. */
 function weightProduct({ inputs: [x], attributes }: Signature<WeightGradientAttributes>) {
@@ -75,8 +68,5 @@ const weightGradient = (gemm: Gemm): Variant<WeightGradientAttributes> => ({
   launches: (context) => weightGradientLaunches(gemm, context),
 });
 
-/** The variants for GPUs, in the order of `gemms`. */
-export const tiled = {
-  dataGradient: gemms.map(dataGradient),
-  weightGradient: gemms.map(weightGradient),
-};
+/** Tiles of products, for GPUs: see shaders/conv2d_tiled_weight_gradient.wgsl. */
+export const tiledWeightGradient = gemms.map(weightGradient);
